@@ -1,0 +1,1 @@
+"""Lunsformter, the companion package of the course."""
