@@ -1,0 +1,332 @@
+"""LunsformterModel: one tokenizer and one Lunsformter, and the whole walk in five verbs.
+
+    fit, generate, save, load, fine_tune
+
+This module only joins the parts: each verb is a few calls to the module that does the work.
+"""
+
+import json
+import warnings
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from lunsedu import storage
+from lunsedu.dataset import LunsDataset
+from lunsedu.decoding import insideout
+from lunsedu.model import Lunsformter, LunsformterConfig
+from lunsedu.tokenizer import Tokenizer
+from lunsedu.training import (
+    History,
+    Settings,
+    check_epochs,
+    new_optimizer,
+    stop_on_interrupt,
+    train_epochs,
+)
+
+
+class LunsformterModel:
+    """A language model for a dataset.
+
+    The dataset's tokenizer (trained on first use) becomes the model's own. The sizes are those of
+    LunsformterConfig; `seed` decides the first weights and the order of the batches.
+    Raises TypeError when the dataset is not a LunsDataset, ValueError for sizes that cannot work.
+
+    >>> from lunsedu import LunsDataset
+    >>> lm = LunsformterModel(LunsDataset(texts=["hello world", "hello there"]), dim=16)
+    >>> history = lm.fit(epochs=30, verbose=False)
+    >>> lm.generate("hello", max_tokens=0)
+    'hello'
+    """
+
+    def __init__(
+        self,
+        dataset,
+        seq_len=64,
+        dim=64,
+        hidden_dim=176,
+        num_layers=2,
+        num_heads=4,
+        num_kv_heads=None,
+        seed=0,
+    ):
+        _check_dataset(dataset)
+        tokenizer = dataset.tokenizer
+        config = LunsformterConfig(
+            vocab_size=tokenizer.vocab_size,
+            seq_len=seq_len,
+            dim=dim,
+            hidden_dim=hidden_dim,
+            num_layers=num_layers,
+            num_heads=num_heads,
+            num_kv_heads=num_kv_heads,
+            pad_id=tokenizer.pad_id,
+            bos_id=tokenizer.bos_id,
+            eos_id=tokenizer.eos_id,
+        )
+        self._join(Lunsformter(config, seed=seed), tokenizer, dataset, seed)
+
+    @classmethod
+    def from_parts(cls, model, tokenizer, dataset=None, seed=0):
+        """Join a Lunsformter and a Tokenizer that exist already; a dataset is needed only to fit.
+
+        Raises ValueError when the two disagree about the size of the vocabulary.
+        """
+        if tokenizer.vocab_size > model.config.vocab_size:
+            raise ValueError(
+                f"the tokenizer has {tokenizer.vocab_size} tokens, but the model knows only"
+                f" {model.config.vocab_size}: they do not belong together"
+            )
+        if dataset is not None:
+            _check_dataset(dataset)
+        lm = cls.__new__(cls)
+        lm._join(model, tokenizer, dataset, seed)
+        return lm
+
+    def _join(self, model, tokenizer, dataset, seed):
+        self.model, self.tokenizer, self.dataset = model, tokenizer, dataset
+        self.history = History()
+        self._optimizer = new_optimizer(model)
+        self._settings = Settings()
+        self._rng = np.random.default_rng(seed)
+
+    # --- learning -----------------------------------------------------------------------------
+
+    def fit(self, epochs=100, verbose=True, **settings):
+        """Train on the dataset; return the History (all epochs so far).
+
+        Settings: batch_size=32, lr=0.003, warmup_steps=50, total_epochs=None, weight_decay=0.01,
+        max_norm=1.0 (see training.Settings). What is not given stays as it was in the last call,
+        so fit(20) twice gives the same numbers as fit(40), also with save and load in between.
+        `verbose` shows a progress bar. Ctrl-C or the stop button ends after the current step; what
+        was learned is kept.
+
+        Raises ValueError without a dataset or for settings that cannot work, FloatingPointError
+        when the loss is no longer a number.
+        """
+        epochs = check_epochs(epochs)
+        if self.dataset is None:
+            raise ValueError(
+                "this model has no data to learn from: load it with"
+                " LunsformterModel.load(prefix, dataset=LunsDataset(...)), or use fine_tune(dataset)"
+            )
+        self._settings = _changed(self._settings, settings)
+        self._train(epochs, verbose)
+        return self.history
+
+    def fine_tune(self, dataset, epochs=100, verbose=True, **settings):
+        """Go on training on another dataset; return the History.
+
+        The tokenizer stays the model's own, so every id keeps its meaning. The optimizer starts
+        anew, with a gentler lr=0.001 unless another one is given; the other settings are those of
+        fit(). From here on, fit() goes on with this dataset.
+        """
+        epochs = check_epochs(epochs)
+        _check_dataset(dataset)
+        settings = _changed(self._settings, {"lr": 1e-3, "total_epochs": None} | settings)
+        self.dataset, self._settings = dataset, settings
+        self._optimizer = new_optimizer(self.model)
+        self.history.events.append((self.history.epochs, "fine-tune"))
+        self._train(epochs, verbose)
+        return self.history
+
+    def train_steps(self, epochs=100, **settings):
+        """Like fit(), but a generator: yields each step's loss, and may be left between steps."""
+        self._settings = _changed(self._settings, settings)
+        sequences = self.dataset.sequences(self.model.config.seq_len, self.tokenizer)
+        validation = self.dataset.sequences(
+            self.model.config.seq_len, self.tokenizer, part="validation"
+        )
+        return train_epochs(
+            self.model,
+            self._optimizer,
+            sequences,
+            self.history,
+            self._settings,
+            self._rng,
+            check_epochs(epochs),
+            validation,
+        )
+
+    def _train(self, epochs, verbose):
+        """Run the steps under a progress bar, until they end or the user says stop."""
+        from tqdm.auto import tqdm
+
+        first = self.history.epochs
+        with (
+            stop_on_interrupt() as stop,
+            tqdm(total=epochs, unit="epoch", disable=not verbose) as bar,
+        ):
+            steps = self.train_steps(epochs)
+            try:
+                for loss in steps:
+                    if self.history.epochs - first > bar.n:
+                        bar.update(self.history.epochs - first - bar.n)
+                        bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+                    if stop.is_set():
+                        break
+                else:
+                    bar.update(epochs - bar.n)
+                    return
+            except KeyboardInterrupt:
+                pass
+            finally:
+                steps.close()  # ends an epoch that was left in the middle
+        self.history.events.append((self.history.epochs, "stopped"))
+        print(
+            f"Stopped after {len(self.history.step_loss)} steps. What was learned is kept:"
+            " generate, save, or call fit() again to go on."
+        )
+
+    # --- generating ---------------------------------------------------------------------------
+
+    def generate(self, prompt, max_tokens=12, num_candidates=5, verbose=False, **options):
+        """Return the prompt and its continuation by InsideOut, a str; see insideout()."""
+        return self.insideout(prompt, max_tokens, num_candidates, verbose=verbose, **options).text
+
+    def insideout(self, prompt, max_tokens=12, num_candidates=5, score="arithmetic", **options):
+        """Return the Result of InsideOut: the best continuation of a prompt, and all candidates.
+
+        Options: prefer_finished, min_start_ratio, branch, repetition_penalty, verbose; see
+        lunsedu.decoding.insideout. Raises TypeError when the prompt is not a str.
+        """
+        return self.decode_with(
+            insideout, prompt, max_tokens, num_candidates=num_candidates, score=score, **options
+        )
+
+    def decode_with(self, decoder, prompt, max_tokens=12, **options):
+        """Run any decoder of lunsedu.decoding on a prompt of text; return its Result.
+
+        For example `lm.decode_with(beam_search, "hello", num_beams=3)`.
+        """
+        if not isinstance(prompt, str):
+            raise TypeError(
+                f"the prompt must be text (a str), not {type(prompt).__name__}:"
+                ' pass "" to start from nothing'
+            )
+        ids = self.tokenizer.encode(prompt, add_bos=self.tokenizer.bos_id is not None)
+        return decoder(
+            self.model, ids, max_tokens, tokenizer=self.tokenizer, prompt=prompt, **options
+        )
+
+    # --- files --------------------------------------------------------------------------------
+
+    def save(self, prefix):
+        """Write <prefix>.safetensors, all that load() needs, and two JSON files for people.
+
+        The first file is replaced in one step: a crash leaves the old save or the new one, whole.
+        <prefix>_config.json and <prefix>_tokenizer.json are copies for reading. Missing folders
+        are made. Raises OSError, naming the path, when it cannot be written.
+        """
+        prefix = _check_prefix(prefix)
+        arrays = {f"model.{name}": view for name, view in self.model.named_parameters().items()}
+        arrays |= {"adamw.m": self._optimizer.m, "adamw.v": self._optimizer.v}
+        state = {
+            "settings": asdict(self._settings),
+            "optimizer_step": self._optimizer.step,
+            "random_state": self._rng.bit_generator.state,
+            "dataset": None if self.dataset is None else self.dataset.fingerprint,
+        }
+        texts = {
+            "config": json.dumps(self.model.config.to_dict()),
+            "tokenizer": self.tokenizer.to_json(),
+            "history": json.dumps(self.history.to_dict()),
+            "training": json.dumps(state),
+        }
+        storage.save_arrays(f"{prefix}.safetensors", arrays, texts)
+        config = json.dumps(self.model.config.to_dict(), indent=2)
+        storage.write_text(f"{prefix}_config.json", config + "\n")
+        storage.write_text(f"{prefix}_tokenizer.json", self.tokenizer.to_json())
+
+    @classmethod
+    def load(cls, prefix, dataset=None):
+        """Read a saved model; with the dataset it was trained on, fit() goes on bit for bit.
+
+        Raises FileNotFoundError when there is none, and ValueError, naming the file, when it is
+        damaged, has weights of other shapes or that are not numbers. Nothing is ever unpickled.
+        """
+        path = f"{_check_prefix(prefix)}.safetensors"
+        arrays, texts = storage.load_arrays(path)
+        try:
+            config = LunsformterConfig.from_dict(json.loads(texts["config"]))
+            tokenizer = Tokenizer.from_json(texts["tokenizer"])
+            model = Lunsformter.from_arrays(config, _part(arrays, "model."))
+            lm = cls.from_parts(model, tokenizer, dataset)
+            lm.history = History.from_dict(json.loads(texts["history"]))
+            lm._restore_training(arrays, json.loads(texts["training"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} cannot be used: {error}") from error
+        return lm
+
+    def _restore_training(self, arrays, state):
+        self._settings = Settings(**state["settings"])
+        for name in ("m", "v"):
+            stored = arrays[f"adamw.{name}"]
+            if stored.shape != self.model.parameters.shape or not np.isfinite(stored).all():
+                raise ValueError(f"its optimizer state {name} does not fit the weights")
+            getattr(self._optimizer, name)[:] = stored
+        self._optimizer.step = int(state["optimizer_step"])
+        self._rng.bit_generator.state = state["random_state"]
+        fingerprint = state["dataset"]
+        if self.dataset is not None and fingerprint not in (None, self.dataset.fingerprint):
+            warnings.warn(
+                "this dataset is not the one that the model was trained on: fit() will go on with"
+                " the new texts, and its numbers will differ",
+                stacklevel=3,
+            )
+
+    def save_pretrained(self, folder):
+        """Write a folder that Hugging Face transformers opens (see lunsedu.huggingface)."""
+        from lunsedu.huggingface import save_pretrained
+
+        save_pretrained(self, folder)
+
+    @classmethod
+    def from_pretrained(cls, folder, dataset=None):
+        """Open a Hugging Face folder of a Llama-style model (see lunsedu.huggingface)."""
+        from lunsedu.huggingface import from_pretrained
+
+        return cls.from_parts(*from_pretrained(folder), dataset=dataset)
+
+    def __repr__(self):
+        c = self.model.config
+        return (
+            f"LunsformterModel({self.model.parameters.size:,} parameters: {c.num_layers} layers,"
+            f" width {c.dim}, {c.num_heads} heads, vocabulary {c.vocab_size};"
+            f" {self.history.epochs} epochs trained)"
+        )
+
+
+def _check_dataset(dataset):
+    if not isinstance(dataset, LunsDataset):
+        raise TypeError(
+            f"the dataset must be a LunsDataset, not {type(dataset).__name__}:"
+            ' use LunsDataset("file.txt") or LunsDataset(texts=["a text", ...])'
+        )
+
+
+def _changed(settings, changes):
+    """Return the settings with some changed; TypeError names one that does not exist."""
+    unknown = sorted(set(changes) - set(asdict(settings)))
+    if unknown:
+        raise TypeError(
+            f"{unknown[0]!r} is no setting of fit(): there are {', '.join(asdict(settings))}"
+        )
+    return replace(settings, **changes)
+
+
+def _check_prefix(prefix):
+    """Return a prefix such as "models/my_model" as a str, without the ending of its file."""
+    if not isinstance(prefix, (str, Path)) or not Path(prefix).name:
+        raise ValueError(
+            f"{str(prefix)!r} is no name for a saved model: give a path without an ending, such as"
+            ' "my_model" or "models/my_model"'
+        )
+    return str(prefix).removesuffix(".safetensors")
+
+
+def _part(arrays, start):
+    """Return the arrays whose names begin with `start`, under the rest of their names."""
+    return {n.removeprefix(start): a for n, a in arrays.items() if n.startswith(start)}

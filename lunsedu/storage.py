@@ -1,0 +1,114 @@
+"""One file for a saved model: named arrays and text, written whole or not at all, never pickled.
+
+The format is safetensors: a JSON header that says where each array lies, then plain numbers.
+Reading it can build arrays and strings, and nothing else; no code can hide in it.
+
+A checksum over all names, shapes, numbers and texts stands in the header, so that a file that was
+cut short or changed by one byte is noticed.
+
+What is not here: which arrays and texts make a model (lm.py).
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+FORMAT = "lunsformter"
+FORMAT_VERSION = "1"
+
+
+def write_atomically(path, data):
+    """Write bytes to a path so that at every instant the old file or the new one is there, whole.
+
+    The bytes go to a new file beside it, reach the disk, and take the old name in one step.
+    Missing folders are made. Raises OSError, naming the path, when it cannot be written.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner can read
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OSError(
+            f"cannot write {path} ({error.strerror or error}): choose another place to save"
+        ) from error
+    finally:
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def write_text(path, text):
+    """Write text as UTF-8, atomically."""
+    write_atomically(path, text.encode("utf-8"))
+
+
+def save_arrays(path, arrays, texts):
+    """Write a dict of arrays and a dict of strings to one safetensors file, atomically."""
+    from safetensors.numpy import save
+
+    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    metadata = {**texts, "format": FORMAT, "format_version": FORMAT_VERSION}
+    metadata["checksum"] = _checksum(arrays, metadata)
+    write_atomically(path, save(arrays, metadata))
+
+
+def load_arrays(path):
+    """Read such a file; return (arrays, texts).
+
+    Raises FileNotFoundError when there is none, and ValueError, naming the file, when it is
+    damaged, from a newer version, or not a saved Lunsformter.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"there is no saved model at {path}: check the prefix, or save one with lm.save(prefix)"
+        )
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} is not a whole safetensors file ({error}): it may be damaged or cut short;"
+            " use another copy or save the model again"
+        ) from error
+    if metadata.get("format") != FORMAT:
+        raise ValueError(
+            f"{path} is a safetensors file, but not a saved Lunsformter: for a Hugging Face folder"
+            " use LunsformterModel.from_pretrained(folder)"
+        )
+    if metadata.get("format_version") != FORMAT_VERSION:
+        raise ValueError(
+            f"{path} has format version {metadata.get('format_version')}, this lunsedu reads"
+            f" {FORMAT_VERSION}: upgrade lunsedu"
+        )
+    expected = metadata.pop("checksum", None)
+    if expected != _checksum(arrays, metadata):
+        raise ValueError(
+            f"{path} is damaged: its content does not match its checksum; use another copy or save"
+            " the model again"
+        )
+    return arrays, metadata
+
+
+def _checksum(arrays, metadata):
+    """Return the SHA-256 of everything in the file: texts, and names, types, shapes, numbers."""
+    digest = hashlib.sha256()
+    digest.update(json.dumps(metadata, sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
