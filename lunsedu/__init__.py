@@ -6,20 +6,32 @@
 >>> lm = LunsformterModel(LunsDataset(texts=["hello world", "hello there"]))
 >>> history = lm.fit(epochs=20, verbose=False)
 
-Pictures (matplotlib) and widgets (ipywidgets) are loaded when they are first used.
+Each name is loaded when it is first used, so that `import lunsedu` is quick and a lesson pays only
+for the parts that it opens; pictures (matplotlib) and widgets (ipywidgets) come last of all.
 """
 
-from lunsedu.dataset import LunsDataset
-from lunsedu.lm import LunsformterModel
-from lunsedu.model import Lunsformter, LunsformterConfig
-from lunsedu.tokenizer import Tokenizer
+from importlib import import_module
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "LunsDataset",
-    "Lunsformter",
-    "LunsformterConfig",
-    "LunsformterModel",
-    "Tokenizer",
-]
+_HOME = {
+    "Tokenizer": "tokenizer",
+    "LunsDataset": "dataset",
+    "Lunsformter": "model",
+    "LunsformterConfig": "model",
+    "LunsformterModel": "lm",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"lunsedu has no {name!r}: it offers {', '.join(__all__)}")
+    value = getattr(import_module(f"lunsedu.{_HOME[name]}"), name)
+    globals()[name] = value  # found without this function from now on
+    return value
+
+
+def __dir__():
+    return sorted(set(globals()) | set(_HOME))

@@ -110,7 +110,8 @@ class LunsformterModel:
         if self.dataset is None:
             raise ValueError(
                 "this model has no data to learn from: load it with"
-                " LunsformterModel.load(prefix, dataset=LunsDataset(...)), or use fine_tune(dataset)"
+                " LunsformterModel.load(prefix, dataset=LunsDataset(...)), or call"
+                " fine_tune(dataset)"
             )
         self._settings = _changed(self._settings, settings)
         self._train(epochs, verbose)
