@@ -20,6 +20,7 @@ _HOME = {
     "Lunsformter": "model",
     "LunsformterConfig": "model",
     "LunsformterModel": "lm",
+    "data_path": "examples",
 }
 
 __all__ = sorted(_HOME)

@@ -1,0 +1,65 @@
+"""The sample run of the quick tour, in a terminal: python -m lunsedu [file.txt]
+
+Train a small model on a text, generate with InsideOut, save, load, and fine-tune on another text.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from lunsedu.dataset import LunsDataset
+from lunsedu.examples import data_path
+from lunsedu.lm import LunsformterModel
+
+PROMPTS = ("Good morning", "Once upon a time", "How are you")
+
+
+def show(lm, title, prompts):
+    """Print what the model makes of each prompt."""
+    print(f"\n{title}")
+    for prompt in prompts:
+        result = lm.insideout(prompt, max_tokens=16)
+        print(f"  {prompt!r:20} -> {result.text!r}   (average likelihood {result.best.score:.2f})")
+
+
+def sample_run(path=None, epochs=300, fine_tune_epochs=100, verbose=True):
+    """Do the walk on a text file (None: the course's chat lines) and return the model."""
+    dataset = LunsDataset(path or data_path("chat_data.txt"))
+    prompts = PROMPTS if path is None else [" ".join(t.split()[:2]) for t in dataset.texts[:3]]
+    lm = LunsformterModel(dataset)
+    print(f"{len(dataset.texts)} texts, for example {dataset.texts[0]!r}")
+    print(lm)
+
+    history = lm.fit(epochs=epochs, verbose=verbose)
+    first, last = history.train_loss[0], history.train_loss[-1]
+    print(f"loss: {first:.2f} -> {last:.2f} nats a token in {epochs} epochs")
+    show(lm, "After training:", prompts)
+
+    with tempfile.TemporaryDirectory() as folder:
+        lm.save(Path(folder) / "my_model")
+        lm = LunsformterModel.load(Path(folder) / "my_model")
+    show(lm, "Saved, loaded, and asked again:", prompts)
+
+    lm.fine_tune(
+        LunsDataset(data_path("harbour_data.txt")), epochs=fine_tune_epochs, verbose=verbose
+    )
+    show(lm, "After fine-tuning on the talk of the harbour:", prompts)
+    return lm
+
+
+def main(arguments=None):
+    """Run it, with one clear sentence instead of a traceback when the file cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m lunsedu", description=__doc__)
+    parser.add_argument("file", nargs="?", help="a text file, one text a line")
+    parser.add_argument("--epochs", type=int, default=300)
+    parser.add_argument("--fine-tune-epochs", type=int, default=100)
+    given = parser.parse_args(arguments)
+    try:
+        sample_run(given.file, given.epochs, given.fine_tune_epochs)
+    except (ValueError, OSError) as error:
+        sys.exit(f"lunsedu: {error}")
+
+
+if __name__ == "__main__":
+    main()
