@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 
 from lunsedu import layers
+from lunsedu.fast import FastGradient
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,7 @@ class Lunsformter:
         size = sum(int(np.prod(shape)) for shape in self.shapes.values())
         self.parameters = np.empty(size, dtype=self.dtype)  # [P]
         self._views = self._cut(self.parameters)
+        self._fast = None
         self._rope = layers.rope_tables(
             config.seq_len, config.head_dim, config.rope_theta, self.dtype
         )
@@ -271,8 +273,18 @@ class Lunsformter:
         """Return the mean loss in nats a token and its gradient, a flat vector [P].
 
         ids and targets are int [B, T]; a target of -1 is ignored. Raises ValueError for bad ids,
-        or when every target is -1.
+        or when every target is -1. This is the fast form (see fast.py); to read how it is done,
+        see loss_and_gradient_by_layers, which gives the same numbers.
         """
+        ids, targets = self._check_ids(ids), self._check_targets(ids, targets)
+        if self._fast is None:
+            self._fast = FastGradient(
+                self.config, self._views, self._cut, self.parameters.size, self.dtype
+            )
+        return self._fast(ids, targets)
+
+    def loss_and_gradient_by_layers(self, ids, targets):
+        """The same as loss_and_gradient, in the form to read: each layer's backward in turn."""
         ids, targets = self._check_ids(ids), self._check_targets(ids, targets)
         logits, (embedded, blocks, normed, output) = self._forward(ids)
         loss, entropy = layers.cross_entropy_forward(logits, targets)

@@ -45,15 +45,47 @@ def test_every_parameter_has_the_right_gradient(case):
     model = Lunsformter(LunsformterConfig(**sizes), seed=3, dtype=np.float64)
     # away from the start: no gain at exactly 1, no weight near 0 where an error could hide
     model.parameters += 0.3 * np.random.default_rng(1).standard_normal(model.parameters.size)
-    loss, gradient = model.loss_and_gradient(ids, targets)
-    assert loss == pytest.approx(model.loss(ids, targets))
     expected = numeric_gradient(lambda: model.loss(ids, targets), model.parameters)
-    got = model.named_gradients(gradient)
-    for name, wanted in model.named_gradients(expected).items():
-        if np.abs(wanted).max() < 1e-9:  # a single token leaves queries and keys without effect
-            assert np.abs(got[name]).max() < 1e-9, name
-        else:
-            assert relative_error(got[name], wanted) < 1e-6, name
+    for function in (model.loss_and_gradient, model.loss_and_gradient_by_layers):
+        loss, gradient = function(ids, targets)
+        assert loss == pytest.approx(model.loss(ids, targets))
+        got = model.named_gradients(gradient)
+        for name, wanted in model.named_gradients(expected).items():
+            if np.abs(wanted).max() < 1e-9:  # a single token: queries and keys have no effect
+                assert np.abs(got[name]).max() < 1e-9, name
+            else:
+                assert relative_error(got[name], wanted) < 1e-6, name
+
+
+@pytest.mark.parametrize("kv_heads", [1, 2, 4])
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_fast_form_equals_the_plain_one(kv_heads, tied):
+    model = small(dtype=np.float64, num_kv_heads=kv_heads, tie_embeddings=tied)
+    model.parameters += 0.2 * np.random.default_rng(1).standard_normal(model.parameters.size)
+    for B, T in [(40, 16), (1, 16), (33, 7), (2, 3), (40, 16), (1, 1)]:  # grows, shrinks, splits
+        ids, targets = random_ids(B, T), random_ids(B, T, seed=1) - 1  # some are -1: ignored
+        targets[0, 0] = 3
+        loss, gradient = model.loss_and_gradient(ids, targets)
+        plain_loss, plain_gradient = model.loss_and_gradient_by_layers(ids, targets)
+        assert loss == pytest.approx(plain_loss, abs=1e-12)
+        np.testing.assert_allclose(gradient, plain_gradient, atol=1e-13)
+
+
+def test_the_fast_form_gives_a_new_gradient_each_time_and_the_same_one_again():
+    model = small()
+    ids, targets = random_ids(32, 16), random_ids(32, 16, seed=1)
+    first = model.loss_and_gradient(ids, targets)[1]
+    kept = first.copy()
+    model.loss_and_gradient(ids[:, ::-1].copy(), targets)
+    assert np.array_equal(first, kept)
+    assert np.array_equal(model.loss_and_gradient(ids, targets)[1], kept)
+
+
+def test_the_embedding_gradient_of_an_untied_model_is_zero_where_no_token_was():
+    model = small(tie_embeddings=False)
+    for function in (model.loss_and_gradient, model.loss_and_gradient_by_layers):
+        table = model.named_gradients(function([[3, 4, 3]], [[1, 2, 3]])[1])["embedding"]
+        assert set(np.flatnonzero(np.abs(table).sum(axis=1))) == {3, 4}
 
 
 def test_a_later_token_never_changes_earlier_logits():
