@@ -19,7 +19,7 @@ def show(lm, title, prompts):
     """Print what the model makes of each prompt."""
     print(f"\n{title}")
     for prompt in prompts:
-        result = lm.insideout(prompt, max_tokens=16)
+        result = lm.insideout(prompt, max_tokens=24)
         print(f"  {prompt!r:20} -> {result.text!r}   (average likelihood {result.best.score:.2f})")
 
 

@@ -272,6 +272,7 @@ class LunsformterModel:
         self._rng.bit_generator.state = state["random_state"]
         fingerprint = state["dataset"]
         if self.dataset is not None and fingerprint not in (None, self.dataset.fingerprint):
+            self.history.events.append((self.history.epochs, "other data"))
             warnings.warn(
                 "this dataset is not the one that the model was trained on: fit() will go on with"
                 " the new texts, and its numbers will differ",

@@ -51,7 +51,7 @@ def clip_gradient(gradient, max_norm):
     Source: Pascanu et al. 2013 (arXiv 1211.5063), section 3.2, algorithm 1.
 
     >>> g = np.array([3.0, 4.0])
-    >>> clip_gradient(g, max_norm=1.0), g.tolist()
+    >>> clip_gradient(g, max_norm=1.0), g.round(6).tolist()
     (5.0, [0.6, 0.8])
     """
     norm = math.sqrt(float(gradient @ gradient))
@@ -103,7 +103,7 @@ class History:
 
     step_loss has an entry for each step, train_loss and validation_loss for each epoch
     (validation_loss stays empty without a validation share), learning_rates for each step, and
-    events are pairs (epoch, what happened): "fine-tune", "stopped".
+    events are pairs (epoch, what happened): "fine-tune", "other data", "stopped".
     """
 
     train_loss: list = field(default_factory=list)
@@ -219,6 +219,7 @@ def train_epochs(
     steps_per_epoch = -(-len(sequences) // settings.batch_size)
     total_steps = settings.total_epochs and settings.total_epochs * steps_per_epoch
     optimizer.weight_decay = settings.weight_decay
+    announced = False
     for _ in range(epochs):
         before = model.parameters.copy()  # [P]
         total = count = 0
@@ -249,18 +250,21 @@ def train_epochs(
             history.validation_loss.append(
                 evaluate(model, validation_sequences, settings.batch_size)
             )
-        _announce_divergence(history)
+        announced = announced or _announce_divergence(history)
 
 
 def _announce_divergence(history):
-    """Warn when the last epoch was far worse than the best one: learning has come undone."""
-    best, last = min(history.train_loss), history.train_loss[-1]
-    if last > best + 1 and last > 1.5 * best:
+    """Warn when the last epoch was far worse than the best one on this data; True if it was."""
+    start = max((epoch for epoch, event in history.events if event != "stopped"), default=0)
+    best, last = min(history.train_loss[start:]), history.train_loss[-1]
+    diverges = last > best + 1 and last > 1.5 * best
+    if diverges:
         warnings.warn(
             f"the training loss rose from {best:.2f} to {last:.2f} nats a token, so the model is"
             " unlearning: stop and use a smaller lr",
-            stacklevel=3,
+            stacklevel=4,
         )
+    return diverges
 
 
 @contextmanager

@@ -77,8 +77,8 @@ def test_fit_save_load_fit_equals_one_long_fit_bit_for_bit(tmp_path):
 
 def test_the_same_holds_with_a_cosine_that_knows_its_end(tmp_path):
     whole, halves = new_lm(), new_lm()
-    fit(whole, 10, total_epochs=10)
-    fit(halves, 5, total_epochs=10)
+    fit(whole, 10, total_epochs=10, warmup_steps=5)
+    fit(halves, 5, total_epochs=10, warmup_steps=5)
     halves.save(tmp_path / "half")
     again = LunsformterModel.load(tmp_path / "half", dataset=new_dataset())
     again.fit(epochs=5, verbose=False)
@@ -122,6 +122,7 @@ def test_another_dataset_at_load_is_announced(trained, tmp_path):
     with pytest.warns(UserWarning, match="not the one that the model was trained on"):
         lm = LunsformterModel.load(tmp_path / "m", dataset=new_dataset(["other text", "more"]))
     fit(lm, 1)
+    assert lm.history.events == [(60, "other data")]
 
 
 @pytest.mark.parametrize(
