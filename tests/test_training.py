@@ -89,7 +89,7 @@ def test_it_learns_what_can_be_learned():
     floor = (0.5 * np.log(2) + 0.5 * np.log(4) + 0.5 * np.log(2)) * 4 / 13
     assert floor * 0.98 < evaluate(model, SEQUENCES) < floor + 0.02
     assert len(history.step_loss) == len(history.learning_rates) == 300
-    assert history.epochs == 150
+    assert history.epochs == 300
 
 
 def test_same_seed_same_numbers_and_two_halves_make_the_whole():
