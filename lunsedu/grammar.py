@@ -1,0 +1,79 @@
+"""Small languages whose every probability is known: the truth that a model is judged against.
+
+    grammar_puzzles, grammar_rules     what is said: the rules
+    grammar_states                     what may come next, how likely
+    grammar_judge                      is a text in the language, is an answer right
+    grammar_language                   Grammar: all of this in one object
+    grammar_model                      GrammarModel: a grammar that stands in for a model
+
+`story_grammar` is the language of `data/stories.txt`, `class_grammar` the smaller one of
+`data/class_stories.txt`, and `miniature_grammar` has ten sentences, to be checked by hand. A
+sentence is one line of words with spaces between them. Probabilities are natural: log-probabilities
+and entropies are in nats.
+
+    python -m lunsedu.grammar                 print what is known of the three languages
+    python -m lunsedu.grammar --write data    make the two files again, byte for byte
+"""
+
+import argparse
+from pathlib import Path
+
+from lunsedu.grammar_judge import Verdict
+from lunsedu.grammar_language import Grammar
+from lunsedu.grammar_model import GrammarModel, WordTokenizer
+from lunsedu.grammar_rules import class_rules, miniature_rules, story_rules
+from lunsedu.grammar_states import END
+
+__all__ = [
+    "END",
+    "Grammar",
+    "GrammarModel",
+    "Verdict",
+    "WordTokenizer",
+    "class_grammar",
+    "miniature_grammar",
+    "story_grammar",
+]
+
+
+story_grammar = Grammar("story", story_rules)
+class_grammar = Grammar("class", class_rules)
+miniature_grammar = Grammar("miniature", miniature_rules)
+
+# file name -> grammar, number of sentences, seed
+CORPORA = {
+    "stories.txt": (story_grammar, 20_000, 1),
+    "class_stories.txt": (class_grammar, 6_000, 2),
+}
+
+
+def write_corpora(folder: str | Path) -> list[Path]:
+    """Writes the two corpora into an existing folder, one sentence a line; returns their paths."""
+    paths = []
+    for name, (grammar, count, seed) in CORPORA.items():
+        path = Path(folder) / name
+        lines = grammar.corpus(count, seed)
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+        paths.append(path)
+    return paths
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print what is known of the three languages, or write the two corpora."""
+    parser = argparse.ArgumentParser(prog="python -m lunsedu.grammar", description=main.__doc__)
+    parser.add_argument("--write", metavar="FOLDER", help="write the two corpora into this folder")
+    folder = parser.parse_args(arguments).write
+    if folder:
+        for path in write_corpora(folder):
+            print(f"wrote {path}")
+        return
+    for grammar in (story_grammar, class_grammar, miniature_grammar):
+        print(f"{grammar.name}: {grammar.entropy():.4f} nats a sentence, ", end="")
+        print(f"{grammar.expected_tokens():.2f} tokens, {grammar.count():,} sentences")
+        for term, nats in grammar.gap_terms().items():
+            print(f"    {term}: {nats:.4f}")
+        print(f"    likeliest: {grammar.mode()}")
+
+
+if __name__ == "__main__":
+    main()
