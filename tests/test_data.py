@@ -39,9 +39,15 @@ def test_the_readme_lists_every_file_with_its_number_of_lines():
 def test_chat_openings_come_back_with_different_endings():
     texts = lines("chat_data.txt")
     assert len(texts) >= 240
-    openings = Counter(" ".join(text.split()[:2]) for text in texts)
-    assert openings["Once upon"] >= 10 and openings["Good morning,"] >= 10
+    openings = Counter(" ".join(re.findall(r"\w+", text)[:2]) for text in texts)
+    assert openings["Once upon"] >= 10 and openings["Good morning"] >= 10
     assert sum(count for count in openings.values() if count >= 3) >= len(texts) / 2
+
+
+@pytest.mark.parametrize("opening", ["Once upon a time", "Good morning"])
+def test_an_opening_forks_at_once(opening):
+    rests = [text.removeprefix(opening) for text in lines("chat_data.txt") if opening in text]
+    assert len({re.match(r" ?\w+|\W", rest)[0] for rest in rests}) >= 4
 
 
 def test_chat_has_letters_of_more_than_one_byte():
@@ -51,6 +57,6 @@ def test_chat_has_letters_of_more_than_one_byte():
 def test_the_two_voices_share_openings_but_no_line():
     chat, harbour = lines("chat_data.txt"), lines("harbour_data.txt")
     assert not set(chat) & set(harbour)
-    for opening in ("Good morning,", "Once upon a time,"):
+    for opening in ("Good morning", "Once upon a time"):
         assert any(text.startswith(opening) for text in chat)
         assert any(text.startswith(opening) for text in harbour)
