@@ -24,7 +24,7 @@ from lunsedu.grammar import (
     story_grammar,
     write_corpora,
 )
-from lunsedu.grammar_puzzles import PuzzleSet, track
+from lunsedu.grammar.puzzles import PuzzleSet, track
 
 DATA = Path(__file__).parents[1] / "data"
 GRAMMARS = pytest.mark.parametrize(

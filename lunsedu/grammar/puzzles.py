@@ -1,6 +1,6 @@
 """The puzzles of the small languages: a shell game and sums, a fixed fifth of them held out.
 
-Each family is written as rules; `lunsedu.grammar_rules` says what a rule is.
+Each family is written as rules; `lunsedu.grammar.rules` says what a rule is.
 """
 
 from collections.abc import Callable

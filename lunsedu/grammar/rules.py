@@ -13,7 +13,7 @@ pea's path) travels in the rule's call, so that a rule never looks back at the t
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from lunsedu.grammar_puzzles import NAMES, Choices, Family, Rule, pronoun, shell_game, sums
+from lunsedu.grammar.puzzles import NAMES, Choices, Family, Rule, pronoun, shell_game, sums
 
 ANIMALS = {"cat": 28, "dog": 22, "hen": 18, "fox": 14, "goat": 10, "bug": 8}
 PLURALS = {animal: animal + "s" for animal in ANIMALS} | {"fox": "foxes"}

@@ -1,10 +1,10 @@
 """Small languages whose every probability is known: the truth that a model is judged against.
 
-    grammar_puzzles, grammar_rules     what is said: the rules
-    grammar_states                     what may come next, how likely
-    grammar_judge                      is a text in the language, is an answer right
-    grammar_language                   Grammar: all of this in one object
-    grammar_model                      GrammarModel: a grammar that stands in for a model
+    puzzles, rules    what is said: the rules
+    states            what may come next, how likely
+    judge             is a text in the language, is an answer right
+    language          Grammar: all of this in one object
+    model             GrammarModel: a grammar that stands in for a model
 
 `story_grammar` is the language of `data/stories.txt`, `class_grammar` the smaller one of
 `data/class_stories.txt`, and `miniature_grammar` has ten sentences, to be checked by hand. A
@@ -18,11 +18,11 @@ and entropies are in nats.
 import argparse
 from pathlib import Path
 
-from lunsedu.grammar_judge import Verdict
-from lunsedu.grammar_language import Grammar
-from lunsedu.grammar_model import GrammarModel, WordTokenizer
-from lunsedu.grammar_rules import class_rules, miniature_rules, story_rules
-from lunsedu.grammar_states import END
+from lunsedu.grammar.judge import Verdict
+from lunsedu.grammar.language import Grammar
+from lunsedu.grammar.model import GrammarModel, WordTokenizer
+from lunsedu.grammar.rules import class_rules, miniature_rules, story_rules
+from lunsedu.grammar.states import END
 
 __all__ = [
     "END",
@@ -73,7 +73,3 @@ def main(arguments: list[str] | None = None) -> None:
         for term, nats in grammar.gap_terms().items():
             print(f"    {term}: {nats:.4f}")
         print(f"    likeliest: {grammar.mode()}")
-
-
-if __name__ == "__main__":
-    main()

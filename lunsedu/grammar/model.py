@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lunsedu.grammar_states import END, State
+from lunsedu.grammar.states import END, State
 
 PAD, BOS, EOS = "<|pad|>", "<|bos|>", END
 

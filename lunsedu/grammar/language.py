@@ -7,9 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
-from lunsedu.grammar_judge import Verdict, answer_is_right, judge
-from lunsedu.grammar_rules import Rules
-from lunsedu.grammar_states import END, Facts, State, StateMachine, by_probability, divergence
+from lunsedu.grammar.judge import Verdict, answer_is_right, judge
+from lunsedu.grammar.rules import Rules
+from lunsedu.grammar.states import END, Facts, State, StateMachine, by_probability, divergence
 
 
 class Grammar:

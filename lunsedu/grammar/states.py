@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lunsedu.grammar_rules import Rules
+from lunsedu.grammar.rules import Rules
 
 END = "<|eos|>"  # stands where a sentence ends
 
@@ -52,7 +52,7 @@ class State:
 class StateMachine:
     """The states of a language, each made when it is first reached.
 
-    >>> from lunsedu.grammar_rules import miniature_rules
+    >>> from lunsedu.grammar.rules import miniature_rules
     >>> machine = StateMachine(miniature_rules())
     >>> {word: arc.probability for word, arc in machine.arcs(machine.start).items()}
     {'how': 0.25, 'i': 0.6, 'oh': 0.15}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lunsedu.grammar_states import END, StateMachine, by_probability
+from lunsedu.grammar.states import END, StateMachine, by_probability
 
 SHOWN = 6  # how many expected words a reason lists
 
@@ -29,7 +29,7 @@ class Verdict:
 def judge(machine: StateMachine, words: list[str]) -> Verdict:
     """Whether a sentence can begin with these words; a last word `END` makes it a whole sentence.
 
-    >>> from lunsedu.grammar_rules import miniature_rules
+    >>> from lunsedu.grammar.rules import miniature_rules
     >>> judge(StateMachine(miniature_rules()), ["how", "are", END]).reason
     'the text stops after "are", expected "you"'
     """
