@@ -1,0 +1,436 @@
+"""LunsDataset: texts from a file or a list, cut into sequences and batches of token ids.
+
+dataset = LunsDataset("train_data.txt")        # one text a line
+dataset = LunsDataset("talk.csv", column="line")
+dataset = LunsDataset("talk.jsonl", field="message.text")
+dataset = LunsDataset(texts=["hello world", "hello there"])
+
+dataset.texts -> dataset.sequences(seq_len) -> batches(sequences, batch_size) -> the model
+"""
+
+import csv
+import functools
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from lunsedu.tokenizer import Tokenizer, check_integer, check_text, check_vocab_size
+
+
+class LunsDataset:
+    """Texts to learn from.
+
+    path: a file. Its ending says how it is read:
+        .txt     each line is a text
+        .csv     the column named `column` has the texts; the first line names the columns
+        .json    `field` says where the texts are, a path of keys with dots ("data.text"); a list
+                 on the way stands for all of its elements; a bare list of texts needs no field
+        .jsonl   each line is JSON, read like an element of a list in a .json file
+    texts: a list of str, in place of a path.
+    encoding: how the file's characters are written, such as "utf-8", "latin-1" or "utf-16".
+    vocab_size, tokenizer: the size of the tokenizer to train, or a Tokenizer to use.
+    validation: the share of texts, from 0 to below 1, that is held back from training, chosen at
+        random with `seed`. A text that occurs twice may come to stand on both sides.
+
+    Texts stay as they are written; only empty and blank ones are left out, and at the start of a
+    file the byte order mark. Both kinds of line ends are understood.
+
+    Attributes: texts (list of all texts), train_texts, validation_texts, path (Path or None).
+
+    Raises FileNotFoundError or IsADirectoryError if there is no such file; ValueError if it holds
+    no text, isn't written in `encoding`, or isn't of its format; ValueError or TypeError for
+    arguments that don't fit. Each names the file, and the line or record where there is one.
+
+    >>> dataset = LunsDataset(texts=["hello world", "hello there"])
+    >>> len(dataset), dataset.texts[1]
+    (2, 'hello there')
+    >>> dataset.tokenizer.decode(dataset.tokenizer.encode("hello"))
+    'hello'
+    """
+
+    def __init__(
+        self,
+        path=None,
+        *,
+        texts=None,
+        column=None,
+        field=None,
+        encoding="utf-8",
+        vocab_size=512,
+        tokenizer=None,
+        validation=0.0,
+        seed=0,
+    ):
+        if (path is None) == (texts is None):
+            raise ValueError(
+                'LunsDataset needs either a path, as in LunsDataset("train_data.txt"), '
+                'or texts, as in LunsDataset(texts=["hello world"]).'
+            )
+        self._vocab_size = check_vocab_size(vocab_size)
+        if tokenizer is not None and not isinstance(tokenizer, Tokenizer):
+            raise TypeError(f"tokenizer must be a Tokenizer, got {type(tokenizer).__name__}.")
+        self._tokenizer = tokenizer
+
+        if path is None:
+            self.path = None
+            self.texts = _texts_of_list(texts, column, field)
+        else:
+            self.path = _check_path(path)
+            self.texts = _texts_of_file(self.path, column, field, encoding)
+        self.train_texts, self.validation_texts = _hold_back(self.texts, validation, seed)
+
+    def __len__(self):
+        return len(self.texts)
+
+    def __repr__(self):
+        source = "" if self.path is None else f"{str(self.path)!r}, "
+        held_back = f", {len(self.validation_texts)} held back" if self.validation_texts else ""
+        return f"LunsDataset({source}{len(self.texts)} texts{held_back})"
+
+    @property
+    def tokenizer(self):
+        """The Tokenizer, trained on the training texts when it is first asked for."""
+        if self._tokenizer is None:
+            self._tokenizer = Tokenizer.train(self.train_texts, self._vocab_size)
+        return self._tokenizer
+
+    @functools.cached_property
+    def fingerprint(self):
+        """The SHA-256 of all texts in their order, in hexadecimal digits."""
+        return hashlib.sha256(json.dumps(self.texts).encode()).hexdigest()
+
+    def sequences(self, seq_len, tokenizer=None, part="train"):
+        """Turn each text into `<|bos|>` ids `<|eos|>`, cut into windows for a model of `seq_len`.
+
+        seq_len: how many ids the model reads at once. tokenizer: the dataset's own unless given;
+        where it has no `<|bos|>` or `<|eos|>` (its bos_id or eos_id is None), that end is left out.
+        part: "train" or "validation".
+        Returns a list of int64 arrays, each of 2 to seq_len + 1 ids; see `windows`.
+
+        >>> dataset = LunsDataset(texts=["abc"], vocab_size=259)
+        >>> [window.tolist() for window in dataset.sequences(seq_len=3)]
+        [[257, 97, 98, 99], [99, 258]]
+        """
+        if part not in ("train", "validation"):
+            raise ValueError(f"part must be 'train' or 'validation', not {part!r}.")
+        tokenizer = self.tokenizer if tokenizer is None else tokenizer
+        add_bos, add_eos = tokenizer.bos_id is not None, tokenizer.eos_id is not None
+        texts = self.train_texts if part == "train" else self.validation_texts
+        return [
+            window
+            for text in texts
+            for window in windows(tokenizer.encode(text, add_bos, add_eos), seq_len)
+        ]
+
+
+def windows(ids, seq_len):
+    """Cut ids into windows of at most seq_len + 1 that overlap by one id.
+
+    From a window of n + 1 ids a model learns n times to predict the next one, so every id but the
+    first is predicted exactly once, and nothing is dropped. A single id gives no window.
+
+    >>> [window.tolist() for window in windows([1, 2, 3, 4, 5, 6], seq_len=3)]
+    [[1, 2, 3, 4], [4, 5, 6]]
+    """
+    seq_len = check_integer(seq_len, "seq_len", 1)
+    ids = np.asarray(ids, dtype=np.int64)  # [T]
+    return [ids[start : start + seq_len + 1] for start in range(0, len(ids) - 1, seq_len)]
+
+
+def batches(sequences, batch_size, rng=None, pad_id=0):
+    """Put sequences of like length together, padded to arrays, and yield (ids, targets).
+
+    sequences: list of int arrays of at least 2 ids, such as `LunsDataset.sequences` gives.
+    rng: a numpy.random.Generator that shuffles which sequences share a batch and the order of the
+        batches; without it they come sorted by length. Sequences of equal length are never torn
+        from their order by the sorting itself.
+    Yields pairs of int64 arrays [B, T]: the ids to read, padded at their end with pad_id, and the
+    ids to predict, which are the same one place later, with -1 at padding. B is batch_size, but
+    smaller in one batch if it doesn't divide the number of sequences.
+
+    >>> for ids, targets in batches([np.array([5, 6, 7]), np.array([8, 9])], batch_size=2):
+    ...     print(ids.tolist(), targets.tolist())
+    [[8, 0], [5, 6]] [[9, -1], [6, 7]]
+    """
+    batch_size = check_integer(batch_size, "batch_size", 1)
+    if not (rng is None or isinstance(rng, np.random.Generator)):
+        raise TypeError(f"rng must be a numpy.random.Generator, got {type(rng).__name__}.")
+    sequences = list(sequences)
+    lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)  # [N]
+    if lengths.size and lengths.min() < 2:
+        raise ValueError(
+            f"sequence {lengths.argmin()} has {lengths.min()} ids, but at least 2 are needed: "
+            "one to read and one to predict."
+        )
+    return _batches(sequences, lengths, batch_size, rng, pad_id)
+
+
+def _batches(sequences, lengths, batch_size, rng, pad_id):
+    order = np.arange(len(sequences)) if rng is None else rng.permutation(len(sequences))  # [N]
+    order = order[np.argsort(lengths[order], kind="stable")]
+    starts = np.arange(0, len(order), batch_size)
+    if rng is not None:
+        starts = rng.permutation(starts)
+    for start in starts:
+        chosen = order[start : start + batch_size]  # [B]
+        shape = (len(chosen), lengths[chosen].max() - 1)
+        ids = np.full(shape, pad_id, dtype=np.int64)  # [B, T]
+        targets = np.full(shape, -1, dtype=np.int64)  # [B, T]
+        for row, place in enumerate(chosen):
+            sequence = sequences[place]
+            ids[row, : len(sequence) - 1] = sequence[:-1]
+            targets[row, : len(sequence) - 1] = sequence[1:]
+        yield ids, targets
+
+
+def _hold_back(texts, validation, seed):
+    """Return (training texts, validation texts), each in the order of the file."""
+    try:
+        valid = 0 <= validation < 1
+    except TypeError:
+        valid = False
+    if not valid:
+        raise ValueError(
+            f"validation must be a share from 0 to below 1, such as 0.1, got {validation!r}."
+        )
+    if validation == 0:
+        return list(texts), []
+    if len(texts) < 2:
+        raise ValueError("To hold back a share for validation, at least two texts are needed.")
+    count = min(max(round(validation * len(texts)), 1), len(texts) - 1)
+    rng = np.random.default_rng(check_integer(seed, "seed", 0))
+    held_back = set(rng.permutation(len(texts))[:count].tolist())
+    return (
+        [text for i, text in enumerate(texts) if i not in held_back],
+        [texts[i] for i in sorted(held_back)],
+    )
+
+
+# --- reading -------------------------------------------------------------------------------------
+#
+# Each reader yields pairs (place, text): the place, such as "line 3", is for messages.
+
+
+def _texts_of_list(texts, column, field):
+    if column is not None or field is not None:
+        raise ValueError("column= and field= choose from a file; with texts= leave them out.")
+    if isinstance(texts, (str, bytes)) or not isinstance(texts, Iterable):
+        raise TypeError(
+            "texts must be a list of strings, such as ['one text', 'another text'], "
+            f"not a single {type(texts).__name__}."
+        )
+    places_and_texts = ((f"texts[{i}]", text) for i, text in enumerate(texts))
+    return _keep_texts("", places_and_texts, "texts= holds no text but blank ones.")
+
+
+def _texts_of_file(path, column, field, encoding):
+    kind = path.suffix.lower()
+    if kind not in READERS:
+        raise ValueError(
+            f"{path}: files that end in {kind or 'nothing'} can't be read, only "
+            f"{', '.join(READERS)}; rename the file if it is one of these."
+        )
+    if column is not None and kind != ".csv":
+        raise ValueError(f"{path}: column= is for .csv files; leave it out.")
+    if field is not None and kind not in (".json", ".jsonl"):
+        raise ValueError(f"{path}: field= is for .json and .jsonl files; leave it out.")
+    content = _read_characters(path, encoding)
+    option = column if kind == ".csv" else field
+    if not (option is None or isinstance(option, str)):
+        raise TypeError(f"{path}: column= and field= must be a str, got {option!r:.60}.")
+    places_and_texts = READERS[kind](path, content, option)
+    return _keep_texts(f"{path}, ", places_and_texts, f"{path}: the file holds no text.")
+
+
+def _keep_texts(prefix, places_and_texts, complaint):
+    """Check every text and leave the blank ones out; complain if none is left."""
+    texts = []
+    for place, text in places_and_texts:
+        check_text(text, prefix + place)
+        if text.strip():
+            texts.append(text)
+    if not texts:
+        raise ValueError(f"{complaint} There is nothing to learn from; add some texts.")
+    return texts
+
+
+def _check_path(path):
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(
+            f"path must be a file's name, got {type(path).__name__}; "
+            "for a list of texts write LunsDataset(texts=...)."
+        )
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; pass the name of a file.")
+    if not path.exists():
+        raise FileNotFoundError(
+            f"There is no file {path} (looked for it in {Path.cwd()}); check the name and folder."
+        )
+    return path
+
+
+def _read_characters(path, encoding):
+    """Return the file's text with line ends as they are, without a byte order mark."""
+    data = path.read_bytes()
+    try:
+        content = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode(encoding, errors="ignore")
+        raise ValueError(
+            f"{path}, line {_line(before)}: the byte 0x{data[error.start]:02X} is not valid "
+            f"{encoding}; if this is a text in another encoding, pass it, for example "
+            f"encoding='{_likely_encoding(data)}'."
+        ) from None
+    except (LookupError, TypeError, ValueError):
+        raise ValueError(
+            f"{encoding!r:.60} is not the name of an encoding; use for example 'utf-8', 'latin-1' "
+            "or 'utf-16'."
+        ) from None
+    if "\0" in content:
+        raise ValueError(
+            f"{path}, line {_line(content.split(chr(0))[0])}: a NUL character, which texts don't "
+            "have; if the file is a text after all, pass its encoding, for example "
+            f"encoding='{_likely_encoding(data)}'."
+        )
+    return content.removeprefix("\ufeff")
+
+
+def _likely_encoding(data):
+    """Guess from the first bytes; in UTF-16 every second byte of English text is zero."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    if b"\0" in data[:2]:
+        return "utf-16-be" if data[0] == 0 else "utf-16-le"
+    return "latin-1"
+
+
+def _line(before):
+    """The number of the line that the text `before` leads to."""
+    return len(list(_lines(before)))
+
+
+def _lines(content):
+    """Yield (place, line); unlike str.splitlines, only at line ends and not at rarer signs."""
+    content = content.replace("\r\n", "\n").replace("\r", "\n")
+    for number, line in enumerate(content.split("\n"), start=1):
+        yield f"line {number}", line
+
+
+def _read_txt(path, content, option):
+    return _lines(content)
+
+
+def _read_csv(path, content, column):
+    rows = iter(_csv_rows(path, content))
+    _, names = next(rows, (0, []))
+    if names.count(column) != 1:
+        raise ValueError(_column_problem(path, column, names))
+    index = names.index(column)
+    for number, row in rows:
+        if len(row) <= index:
+            raise ValueError(
+                f"{path}, line {number}: this row ends before the column {column!r}; it has "
+                f"{len(row)} of {len(names)} values."
+            )
+        yield f"line {number}", row[index]
+
+
+def _csv_rows(path, content):
+    """Return (number of its last line, values) for each row that isn't empty."""
+    reader = csv.reader(io.StringIO(content, newline=""), strict=True)
+    old_limit = csv.field_size_limit(max(len(content), 1))  # a text may be long
+    try:
+        return [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: not valid CSV: {error}.") from None
+    finally:
+        csv.field_size_limit(old_limit)
+
+
+def _column_problem(path, column, names):
+    available = ", ".join(map(repr, names)) or "none, the file is empty"
+    if column is None:
+        problem = "say with column= which one has the texts"
+    elif column in names:
+        problem = f"{column!r} is the name of more than one; rename them"
+    else:
+        problem = f"there is no {column!r}"
+    if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
+        problem += "; save the file with commas between the columns"
+    return f"{path}: the columns are {available}: {problem}."
+
+
+def _read_json(path, content, field):
+    value = _parse(path, content)
+    records = value if isinstance(value, list) else [value]
+    for number, record in enumerate(records, start=1):
+        yield from _find(path, f"record {number}", record, field)
+
+
+def _read_jsonl(path, content, field):
+    for number, (place, line) in enumerate(_lines(content), start=1):
+        if line.strip():
+            yield from _find(path, place, _parse(path, line, number), field)
+
+
+def _parse(path, text, number=None):
+    """Read JSON: a whole file's, or of a .jsonl file the line with this number."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        line = number or error.lineno
+        problem = f"{error.msg} in column {error.colno}"
+        if error.msg == "Extra data" and number is None:
+            problem += "; if each line is JSON by itself, name the file .jsonl"
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, 5,000 brackets
+        line, problem = number or 1, str(error)
+    raise ValueError(f"{path}, line {line}: not valid JSON: {problem}.")
+
+
+def _find(path, place, value, field):
+    """Yield (place, text) for each text at `field` of a record; lists stand for their elements."""
+    if field is None:
+        if isinstance(value, dict):
+            raise ValueError(
+                f"{path}, {place}: this is an object; say with field= which key has the text, one "
+                f"of {_keys(value)}."
+            )
+        yield place, _string(path, place, value)
+    elif isinstance(value, list):
+        for element in value:
+            yield from _find(path, place, element, field)
+    elif not isinstance(value, dict):
+        raise ValueError(
+            f"{path}, {place}: {value!r:.60} is no object and has no field {field!r}; leave field= "
+            "out if the texts stand directly in a list."
+        )
+    elif field in value:
+        found = value[field]
+        for text in found if isinstance(found, list) else [found]:
+            yield place, _string(path, place, text)
+    else:
+        key, _, rest = field.partition(".")
+        if not rest or key not in value:
+            raise ValueError(
+                f"{path}, {place}: there is no field {field!r}; the keys are {_keys(value)}."
+            )
+        yield from _find(path, place, value[key], rest)
+
+
+def _string(path, place, value):
+    if not isinstance(value, str):
+        raise ValueError(f"{path}, {place}: a text must be a string, got {value!r:.60}.")
+    return value
+
+
+def _keys(record):
+    return ", ".join(map(repr, record)) or "none"
+
+
+READERS = {".txt": _read_txt, ".csv": _read_csv, ".json": _read_json, ".jsonl": _read_jsonl}

@@ -1,0 +1,551 @@
+"""Byte-level byte-pair encoding (BPE), as in GPT-2: text in, whole numbers out, and back.
+
+A text is first 256 kinds of bytes, so nothing is ever unknown. Training looks for the pair of
+neighbours that occurs most often, gives the pair a new id, and does so again until the vocabulary
+is full. A pre-tokenizer cuts the text into words first; merges never cross a word's end.
+
+Read in this order: `count_pairs`, `merge`, `train_merges`, `merge_word`, then the class
+`Tokenizer`. How a text is cut into words stands in pretokenizer.py, the file format in
+tokenizer_json.py.
+
+Sources: Sennrich, Haddow and Birch (2016), "Neural Machine Translation of Rare Words with Subword
+Units", section 3.2 (arXiv 1508.07909); Radford et al. (2019), "Language Models are Unsupervised
+Multitask Learners", section 2.2 (bytes in place of characters, words cut first).
+"""
+
+import heapq
+import math
+import operator
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+
+from lunsedu import tokenizer_json
+from lunsedu.pretokenizer import OUR_PRE_TOKENIZER, read_rules, split
+
+SPECIAL_TOKENS = ("<|pad|>", "<|bos|>", "<|eos|>")
+SMALLEST_VOCAB = 256 + len(SPECIAL_TOKENS)
+
+LONG_WORD = 64  # ids; from this length on a word is merged with a heap
+CACHED_WORDS = 2**16  # encode remembers so many words, then starts to remember anew
+CACHED_WORD_LENGTH = 128  # characters; longer words hardly come twice
+
+
+# --- the algorithm -------------------------------------------------------------------------------
+
+
+def count_pairs(ids, counts=None, weight=1):
+    """Count the pairs of neighbours in a list of ids; with `counts`, add to these counts.
+
+    >>> count_pairs([1, 2, 3, 1, 2])
+    {(1, 2): 2, (2, 3): 1, (3, 1): 1}
+    >>> count_pairs([7, 7, 7])
+    {(7, 7): 2}
+    """
+    if counts is None:
+        counts = {}
+    for pair in pairwise(ids):
+        counts[pair] = counts.get(pair, 0) + weight
+    return counts
+
+
+def merge(ids, pair, new_id):
+    """Replace the pair by `new_id` wherever it stands, from left to right.
+
+    >>> merge([1, 2, 3, 1, 2], (1, 2), 256)
+    [256, 3, 256]
+    >>> merge([7, 7, 7], (7, 7), 256)
+    [256, 7]
+    """
+    left, right = pair
+    merged = []
+    for token_id in ids:
+        # A pair that has just been merged ends in new_id, so that it can't be used twice.
+        if token_id == right and merged and merged[-1] == left:
+            merged[-1] = new_id
+        else:
+            merged.append(token_id)
+    return merged
+
+
+def train_merges(word_counts, num_merges):
+    """Learn up to `num_merges` merges from words; the i-th one makes the id 256 + i.
+
+    The pair that occurs most often is merged first, each word counted as often as it occurs;
+    ties go to the lower pair of ids (left, then right). A pair must occur at least twice. A pair
+    whose bytes already have an id of their own is passed over, so that no two ids mean the same
+    bytes. Training ends early when no pair is left.
+
+    word_counts: dict from a word (str) to the number of times it occurs.
+    Returns a list of pairs of ids.
+
+    >>> train_merges({"aaabdaaabac": 1}, 3)
+    [(97, 97), (97, 98), (256, 257)]
+    """
+    words = [list(word.encode("utf-8")) for word in word_counts]
+    weights = list(word_counts.values())
+    counts = {}  # pair -> how often it occurs now
+    places = defaultdict(set)  # pair -> the words where it occurs, or once did
+    for place, (ids, weight) in enumerate(zip(words, weights, strict=True)):
+        count_pairs(ids, counts, weight)
+        for pair in pairwise(ids):
+            places[pair].add(place)
+
+    # The heap gives the highest count, then the lowest pair. Counts only fall once they stand in
+    # it, and we look at that when the pair comes up: a stale entry goes back with its new count.
+    heap = [(-count, pair) for pair, count in counts.items() if count >= 2]
+    heapq.heapify(heap)
+    merges = []
+    token_bytes = [bytes([byte]) for byte in range(256)]
+    known = set(token_bytes)
+    while heap and len(merges) < num_merges:
+        negative_count, pair = heapq.heappop(heap)
+        if counts[pair] != -negative_count:
+            if counts[pair] >= 2:
+                heapq.heappush(heap, (-counts[pair], pair))
+            continue
+        new_bytes = token_bytes[pair[0]] + token_bytes[pair[1]]
+        if new_bytes in known:
+            continue
+        new_id = len(token_bytes)
+        merges.append(pair)
+        token_bytes.append(new_bytes)
+        known.add(new_bytes)
+
+        # Only the words that hold the pair change: take their counts out, merge, put them back.
+        new_pairs = set()
+        for place in places.pop(pair):
+            before = words[place]
+            after = merge(before, pair, new_id)
+            if len(after) == len(before):
+                continue  # an earlier merge took the pair out of this word
+            words[place] = after
+            count_pairs(before, counts, -weights[place])
+            count_pairs(after, counts, weights[place])
+            for new_pair in pairwise(after):
+                if new_id in new_pair:
+                    places[new_pair].add(place)
+                    new_pairs.add(new_pair)
+        for new_pair in new_pairs:
+            if counts[new_pair] >= 2:
+                heapq.heappush(heap, (-counts[new_pair], new_pair))
+    return merges
+
+
+def merge_word(ids, merge_table):
+    """Apply learned merges to one word's ids, the one that was learned first before all others.
+
+    merge_table: dict from a pair of ids to (rank, new id); the lower rank was learned earlier.
+
+    >>> merge_word([97, 97, 97, 98], {(97, 97): (0, 256), (97, 98): (1, 257)})
+    [256, 257]
+    """
+    never = (math.inf, None)
+    while True:
+        first = never
+        for pair in pairwise(ids):
+            made = merge_table.get(pair, never)
+            if made < first:
+                first, first_pair = made, pair
+        if first is never:
+            return ids
+        ids = merge(ids, first_pair, first[1])
+
+
+def merge_long_word(ids, merge_table):
+    """Do the same as `merge_word` in a time that hardly grows faster than the word.
+
+    `merge_word` looks at the whole word for each merge; here a heap holds the pairs, lowest rank
+    first, then leftmost. It is also right for files whose ranks are not in the order of learning.
+
+    >>> merge_long_word([97, 97, 97, 98], {(97, 97): (0, 256), (97, 98): (1, 257)})
+    [256, 257]
+    """
+    ids = list(ids)
+    end = len(ids)
+    previous = list(range(-1, end - 1))  # neighbours; merging unlinks the right one of a pair
+    following = list(range(1, end + 1))
+    heap = []
+
+    def push(left):
+        if left >= 0 and following[left] < end:
+            pair = (ids[left], ids[following[left]])
+            if pair in merge_table:
+                heapq.heappush(heap, (merge_table[pair][0], left, pair))
+
+    for left in range(end):
+        push(left)
+    while heap:
+        _, left, pair = heapq.heappop(heap)
+        right = following[left]
+        if right >= end or (ids[left], ids[right]) != pair:
+            continue  # one of the two was merged with its other neighbour
+        ids[left], ids[right] = merge_table[pair][1], None
+        following[left] = following[right]
+        if following[left] < end:
+            previous[following[left]] = left
+        push(previous[left])
+        push(left)
+    return [token_id for token_id in ids if token_id is not None]
+
+
+# --- the tokenizer -------------------------------------------------------------------------------
+
+
+class Tokenizer:
+    """A byte-level BPE tokenizer: `Tokenizer.train(texts)`, then `encode` and `decode`.
+
+    Ids 0 to 255 are the bytes; 256 + i is `merges[i]`; the last three are `<|pad|>`, `<|bos|>`
+    and `<|eos|>`. Every text of valid Unicode survives encode and decode unchanged. `load` and
+    `from_json` also read byte-level BPE files of other makers, whose ids may be in any order.
+
+    Attributes: merges (list of pairs of ids, first learned first), vocab_size (all ids counted),
+    specials (dict from name to id), pad_id, bos_id, eos_id (ints; None where a foreign tokenizer
+    has no token of that name, and may then be set).
+
+    >>> tokenizer = Tokenizer.train(["low low low lower"], vocab_size=262)
+    >>> tokenizer.merges
+    [(108, 111), (256, 119), (32, 257)]
+    >>> tokenizer.encode("low lower")
+    [257, 258, 101, 114]
+    >>> tokenizer.decode([257, 258, 101, 114])
+    'low lower'
+    """
+
+    def __init__(self, merges=()):
+        """Make a tokenizer from merges, such as those of `train_merges`.
+
+        Raises ValueError if a merge uses an id that isn't made yet or makes known bytes again.
+        """
+        merges = [(int(left), int(right)) for left, right in merges]
+        table = [bytes([byte]) for byte in range(256)]
+        for rank, (left, right) in enumerate(merges):
+            if not (0 <= left < len(table) and 0 <= right < len(table)):
+                raise ValueError(
+                    f"merge {rank} is ({left}, {right}), but it can only use ids below "
+                    f"{len(table)}: the bytes and the merges before it."
+                )
+            table.append(table[left] + table[right])
+        ids = {token: token_id for token_id, token in enumerate(table)}
+        added = {name: len(table) + i for i, name in enumerate(SPECIAL_TOKENS)}
+        if len(ids) < len(table) or any(name.encode() in ids for name in added):
+            raise ValueError("two ids stand for the same bytes; each merge must make new bytes.")
+        self._set_up(
+            {
+                "vocab": {tokenizer_json.byte_name(token): i for token, i in ids.items()},
+                "merges": merges,
+                "added": added,
+                "special_ids": set(added.values()),
+                "pre_tokenizer": OUR_PRE_TOKENIZER,
+                "post_processor": None,
+                "ignore_merges": False,
+            }
+        )
+
+    def _set_up(self, parts):
+        """Prepare for work with the parts, ours or foreign, that tokenizer_json.py describes."""
+        self._parts = parts
+        self._table, self._ids = table, ids = tokenizer_json.byte_tables(parts)
+        self._byte_ids = [ids.get(bytes([byte])) for byte in range(256)]
+        self._rules = read_rules(parts["pre_tokenizer"])
+        self.merges = parts["merges"]
+        self._merge_table = {}  # pair -> (rank, new id)
+        made_by = {}  # id -> the last rank that makes it
+        for rank, (left, right) in enumerate(self.merges):
+            new_id = ids[table[left] + table[right]]
+            self._merge_table[left, right] = (rank, new_id)
+            made_by[new_id] = rank
+        self._in_learned_order = all(
+            max(made_by.get(left, -1), made_by.get(right, -1)) < rank
+            for rank, (left, right) in enumerate(self.merges)
+        )
+        self.vocab_size = len(table)
+        self.specials = {
+            name: token_id
+            for name, token_id in parts["added"].items()
+            if token_id in parts["special_ids"]
+        }
+        self.pad_id, self.bos_id, self.eos_id = map(self.specials.get, SPECIAL_TOKENS)
+        self._cache = {}  # word -> its ids
+
+    # Training
+
+    @classmethod
+    def train(cls, texts, vocab_size=512):
+        """Learn a tokenizer from texts, an iterable of str.
+
+        vocab_size counts the 256 bytes, the merges and the three special tokens; it is an upper
+        limit, as training stops when no pair occurs twice any more. See `train_merges` for ties.
+
+        Raises TypeError if texts is a single str or holds anything else than str, and ValueError
+        if vocab_size is below 259 or a text holds a lone surrogate.
+
+        >>> Tokenizer.train(["aaabdaaabac"], vocab_size=262).merges
+        [(97, 97), (97, 98), (256, 257)]
+        """
+        num_merges = check_vocab_size(vocab_size) - SMALLEST_VOCAB
+        if isinstance(texts, str) or not isinstance(texts, Iterable):
+            raise TypeError(
+                "texts must be a list of strings, such as ['one text', 'another text'], "
+                f"but is a single {type(texts).__name__}."
+            )
+        text_counts = Counter()
+        for i, text in enumerate(texts):
+            check_text(text, f"texts[{i}]")
+            text_counts[text] += 1
+        rules = read_rules(OUR_PRE_TOKENIZER)
+        word_counts = Counter()
+        for text, count in text_counts.items():
+            words = split(text, rules)
+            if count == 1:
+                word_counts.update(words)
+            else:
+                for word in words:
+                    word_counts[word] += count
+        return cls(train_merges(word_counts, num_merges))
+
+    # Text to ids
+
+    def split(self, text):
+        """Cut a text into the pre-tokenizer's words; joined, they are the text again.
+
+        >>> Tokenizer().split("I'm 12, he said.")
+        ['I', "'m", ' 12', ',', ' he', ' said', '.']
+        """
+        check_text(text)
+        return split(text, self._rules)
+
+    def encode(self, text, add_bos=False, add_eos=False, parse_special=False):
+        """Turn a text into a list of ids.
+
+        Special tokens are never read out of the text: "<|eos|>" typed by somebody is seven
+        characters like any others. Ask for the two ends with add_bos and add_eos; with
+        parse_special=True the names of all added tokens in the text become their ids (as other
+        libraries do by default).
+
+        Raises TypeError if text isn't a str, and ValueError if it holds a lone surrogate, if a
+        foreign tokenizer lacks a byte of it, or if there is no token for an end asked for.
+
+        >>> Tokenizer().encode("hé", add_eos=True)
+        [104, 195, 169, 258]
+        """
+        if not isinstance(text, str):
+            check_text(text)
+        ids = [self._end_id("bos_id")] if add_bos else []
+        try:
+            if parse_special and self._parts["added"]:
+                # The group in the pattern makes split keep the names: text, name, text, …
+                names = sorted(self._parts["added"], key=len, reverse=True)
+                pattern = "(" + "|".join(map(re.escape, names)) + ")"
+                for i, part in enumerate(re.split(pattern, text)):
+                    ids += [self._parts["added"][part]] if i % 2 else self._encode_plain(part)
+            else:
+                ids += self._encode_plain(text)
+        except UnicodeEncodeError:
+            raise _half_character(text) from None
+        if add_eos:
+            ids.append(self._end_id("eos_id"))
+        return ids
+
+    def _encode_plain(self, text):
+        ids = []
+        cache = self._cache
+        for word in split(text, self._rules):
+            ids += cache.get(word) or self._encode_word(word)
+        return ids
+
+    def _encode_word(self, word):
+        """Encode one word and remember the result."""
+        word_bytes = word.encode("utf-8")
+        if self._parts["ignore_merges"] and word_bytes in self._ids:
+            ids = [self._ids[word_bytes]]
+        else:
+            ids = self._merge(word_bytes, self._merge_table)
+        if len(word) <= CACHED_WORD_LENGTH:
+            if len(self._cache) >= CACHED_WORDS:
+                self._cache.clear()
+            self._cache[word] = ids
+        return ids
+
+    def _merge(self, word_bytes, merge_table):
+        ids = [self._byte_ids[byte] for byte in word_bytes]
+        if None in ids:
+            byte = word_bytes[ids.index(None)]
+            raise ValueError(
+                f"This tokenizer has no token for the byte 0x{byte:02X}, which the text needs; "
+                "leave that character out or take another tokenizer."
+            )
+        if len(ids) < LONG_WORD and self._in_learned_order:
+            return merge_word(ids, merge_table)
+        return merge_long_word(ids, merge_table)
+
+    def _end_id(self, name):
+        token_id = getattr(self, name)
+        if token_id is None:
+            raise ValueError(f"This tokenizer has no {name}; set tokenizer.{name} to an id first.")
+        return token_id
+
+    def encode_with_merges(self, text, num_merges):
+        """Encode a text as if only the first `num_merges` merges had been learned.
+
+        Raises ValueError if num_merges isn't between 0 and len(merges).
+
+        >>> tokenizer = Tokenizer.train(["low low low lower"], vocab_size=262)
+        >>> [tokenizer.token_text(i) for i in tokenizer.encode_with_merges("low lower", 2)]
+        ['low', ' ', 'low', 'e', 'r']
+        """
+        if check_integer(num_merges, "num_merges", 0) > len(self.merges):
+            raise ValueError(f"num_merges is {num_merges}, but there are {len(self.merges)}.")
+        table = {pair: made for pair, made in self._merge_table.items() if made[0] < num_merges}
+        words = self.split(text)
+        return [i for word in words for i in self._merge(word.encode("utf-8"), table)]
+
+    # Ids to text
+
+    def decode(self, ids, skip_special=True):
+        """Turn ids back into text; bytes that aren't valid UTF-8 become the sign U+FFFD.
+
+        ids: any sequence of ints, an array [T] included. Special tokens are left out, or with
+        skip_special=False written by name.
+
+        Raises TypeError if an id isn't an integer and ValueError if there is no such id.
+
+        >>> Tokenizer().decode([104, 195, 169, 258])
+        'hé'
+        """
+        if not isinstance(ids, Iterable):
+            raise TypeError(f"ids must be a list of integers, such as [72, 105], got {ids!r:.60}.")
+        left_out = self._parts["special_ids"] if skip_special else ()
+        tokens = [(self.token_bytes(token_id), token_id) for token_id in ids]
+        text = b"".join(token for token, token_id in tokens if token_id not in left_out)
+        return text.decode("utf-8", errors="replace")
+
+    def token_bytes(self, token_id):
+        """Give the bytes that an id stands for (for a special token, its name).
+
+        Raises TypeError if the id isn't an integer and ValueError if there is no such id.
+
+        >>> Tokenizer().token_bytes(65)
+        b'A'
+        """
+        index = check_integer(token_id, "a token id", 0)
+        token = self._table[index] if index < len(self._table) else None
+        if token is None:
+            raise ValueError(
+                f"There is no token with id {index}; ids go from 0 to {self.vocab_size - 1}."
+            )
+        return token
+
+    def token_text(self, token_id):
+        r"""Show a token to people: what can't be printed is written as an escape.
+
+        >>> Tokenizer().token_text(10), Tokenizer().token_text(195), Tokenizer().token_text(258)
+        ('\\n', '\\xc3', '<|eos|>')
+        """
+        text = self.token_bytes(token_id).decode("utf-8", errors="backslashreplace")
+        if text.isprintable():
+            return text
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+    # Files
+
+    def to_json(self):
+        """Write the tokenizer in the tokenizer.json format of Hugging Face tokenizers.
+
+        That library gives the same ids on the same text, but reads special tokens out of it as
+        `encode(..., parse_special=True)` does.
+        """
+        return tokenizer_json.write(self._parts)
+
+    @classmethod
+    def from_json(cls, text):
+        """Read a tokenizer.json: one of ours, or a byte-level BPE tokenizer of another maker.
+
+        Pre-tokenizers may be ByteLevel, Digits, Split and Sequence. A foreign post-processor,
+        which would put special tokens around a text, is kept for to_json but not applied: encode
+        adds an end only when it is asked to.
+
+        Raises ValueError if the text isn't such a file, or if it asks for something that isn't
+        supported (a normalizer, another model than BPE, byte_fallback, dropout and the like).
+        """
+        tokenizer = cls.__new__(cls)
+        tokenizer._set_up(tokenizer_json.read(text))
+        return tokenizer
+
+    def save(self, path):
+        """Write tokenizer.json to `path`, all of it or nothing; the folder is made if missing."""
+        path = Path(path)
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder; pass the name of a file to write.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(path.name + ".part")
+        temporary.write_text(self.to_json(), encoding="utf-8", newline="\n")
+        os.replace(temporary, path)
+
+    @classmethod
+    def load(cls, path):
+        """Read the tokenizer that `save` or another library wrote; see `from_json`.
+
+        Raises FileNotFoundError or IsADirectoryError if there is no such file, ValueError if it
+        can't be read as a byte-level BPE tokenizer. Each names the path.
+        """
+        path = Path(path)
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder; pass the tokenizer.json inside it.")
+        if not path.exists():
+            raise FileNotFoundError(f"There is no tokenizer file {path} (in {Path.cwd()}).")
+        try:
+            return cls.from_json(path.read_bytes().decode("utf-8"))
+        except UnicodeDecodeError:
+            raise ValueError(f"{path} is not a tokenizer.json file: it is not UTF-8.") from None
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+    def __eq__(self, other):
+        if not isinstance(other, Tokenizer):
+            return NotImplemented
+        mine = (self._parts, self.pad_id, self.bos_id, self.eos_id)
+        return mine == (other._parts, other.pad_id, other.bos_id, other.eos_id)
+
+    __hash__ = None
+
+    def __repr__(self):
+        return f"Tokenizer(vocab_size={self.vocab_size}, {len(self.merges)} merges)"
+
+
+def check_vocab_size(vocab_size):
+    """Return vocab_size as an int; raise TypeError or ValueError if it can't be one."""
+    return check_integer(vocab_size, "vocab_size", SMALLEST_VOCAB)
+
+
+def check_integer(value, name, smallest):
+    """Return value as an int; raise TypeError if it is none, ValueError if it is too small."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {value!r:.60}.") from None
+    if number < smallest:
+        raise ValueError(f"{name} must be at least {smallest}, got {number}.")
+    return number
+
+
+def check_text(text, name="text"):
+    """Raise TypeError unless text is a str, ValueError if it holds a lone surrogate."""
+    if not isinstance(text, str):
+        raise TypeError(f"{name} must be a str, got {type(text).__name__}: {text!r:.60}.")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise _half_character(text, name) from None
+
+
+def _half_character(text, name="text"):
+    position = next(i for i, char in enumerate(text) if "\ud800" <= char <= "\udfff")
+    return ValueError(
+        f"{name} holds half of a character, the lone surrogate U+{ord(text[position]):04X}, at "
+        f"position {position}, which can't be written in UTF-8; repair it, for example with "
+        "text.encode('utf-8', 'replace').decode('utf-8')."
+    )
