@@ -75,9 +75,9 @@ def train_merges(word_counts, num_merges):
     """Learn up to `num_merges` merges from words; the i-th one makes the id 256 + i.
 
     The pair that occurs most often is merged first, each word counted as often as it occurs;
-    ties go to the lower pair of ids (left, then right). A pair must occur at least twice. A pair
-    whose bytes already have an id of their own is passed over, so that no two ids mean the same
-    bytes. Training ends early when no pair is left.
+    ties go to the lower pair of ids (left, then right). A pair must occur at least twice; training
+    ends early when no pair does. No two ids come to mean the same bytes, since equal bytes always
+    grow together in the same way.
 
     word_counts: dict from a word (str) to the number of times it occurs.
     Returns a list of pairs of ids.
@@ -94,26 +94,19 @@ def train_merges(word_counts, num_merges):
         for pair in pairwise(ids):
             places[pair].add(place)
 
-    # The heap gives the highest count, then the lowest pair. Counts only fall once they stand in
-    # it, and we look at that when the pair comes up: a stale entry goes back with its new count.
+    # The heap gives the highest count, then the lowest pair. A count in it may have fallen since:
+    # when such a pair comes up, it goes back with the count that it has now.
     heap = [(-count, pair) for pair, count in counts.items() if count >= 2]
     heapq.heapify(heap)
     merges = []
-    token_bytes = [bytes([byte]) for byte in range(256)]
-    known = set(token_bytes)
     while heap and len(merges) < num_merges:
         negative_count, pair = heapq.heappop(heap)
         if counts[pair] != -negative_count:
             if counts[pair] >= 2:
                 heapq.heappush(heap, (-counts[pair], pair))
             continue
-        new_bytes = token_bytes[pair[0]] + token_bytes[pair[1]]
-        if new_bytes in known:
-            continue
-        new_id = len(token_bytes)
+        new_id = 256 + len(merges)
         merges.append(pair)
-        token_bytes.append(new_bytes)
-        known.add(new_bytes)
 
         # Only the words that hold the pair change: take their counts out, merge, put them back.
         new_pairs = set()
