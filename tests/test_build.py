@@ -15,7 +15,7 @@ spec.loader.exec_module(build)
 
 LESSON = [
     "import os\nprint(os.listdir(), os.environ['OPENBLAS_NUM_THREADS'], {'b', 'a', 'c', 'd'})",
-    "import sys\nfrom tqdm import tqdm\nfor _ in tqdm(range(3)): pass\n_ = sys.stderr.write('kept\\n')",
+    "import sys\nfrom tqdm import tqdm\nfor _ in tqdm('ab'): pass\n_ = sys.stderr.write('kept\\n')",
     "from tqdm.notebook import tqdm as bar\nfor _ in bar(range(3)): pass",
     "import ipywidgets as widgets\nwidgets.IntSlider(value=3)",
     "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2]);",
