@@ -1,0 +1,37 @@
+"""The checks that the classroom uses: each runs a student's function and answers in words.
+
+>>> from lunsedu.exercises import check_softmax
+>>> check_softmax(lambda scores: scores / scores.sum(axis=-1, keepdims=True)).mistake
+'no-exp'
+
+A check never raises for what the student wrote, and never changes the student's arrays. Shown as
+the last line of a cell it explains itself; it is true when the exercise is solved, so that grading
+is `assert check, check`. See check.py (the answer), running.py (time limit, errors), judging.py
+(the comparison), and one file of checks for each subject.
+"""
+
+from lunsedu.exercises.attention_checks import check_attention, check_attention_backward
+from lunsedu.exercises.check import Check
+from lunsedu.exercises.loss_checks import check_cross_entropy, check_embedding_backward
+from lunsedu.exercises.norm_checks import check_rmsnorm, check_rmsnorm_backward
+from lunsedu.exercises.rope_checks import check_rope, check_rope_backward
+from lunsedu.exercises.softmax_checks import (
+    check_causal_mask,
+    check_softmax,
+    check_softmax_backward,
+)
+
+__all__ = [
+    "Check",
+    "check_attention",
+    "check_attention_backward",
+    "check_causal_mask",
+    "check_cross_entropy",
+    "check_embedding_backward",
+    "check_rmsnorm",
+    "check_rmsnorm_backward",
+    "check_rope",
+    "check_rope_backward",
+    "check_softmax",
+    "check_softmax_backward",
+]

@@ -1,0 +1,56 @@
+"""What a check answers: right, not right yet (and why), or not attempted yet.
+
+What is not here: how an answer is run (running.py) and judged (judging.py).
+"""
+
+from dataclasses import dataclass
+from html import escape
+
+RIGHT, WRONG, OPEN = "right", "not right yet", "not attempted yet"
+SIGNS = {RIGHT: "✓", WRONG: "✗", OPEN: "…"}
+COLORS = {RIGHT: "#009E73", WRONG: "#D55E00", OPEN: "#767676"}  # told apart by sign and word, too
+
+
+@dataclass(frozen=True)
+class Check:
+    """The answer to one exercise, in words. It is true exactly when the exercise is solved.
+
+    As the last line of a cell it shows itself and raises nothing, so a notebook runs through while
+    it is unsolved. Whoever wants an error, as grading does, writes `assert check, check`.
+
+    `mistake` is the short name of the mistake that was recognised, or None; `printed` is what the
+    student's function printed.
+
+    >>> check = Check("softmax", OPEN, "Write the function.")
+    >>> check
+    softmax: not attempted yet. Write the function.
+    >>> bool(check)
+    False
+    """
+
+    exercise: str
+    status: str
+    message: str
+    mistake: str | None = None
+    printed: str = ""
+
+    def __bool__(self):
+        return self.status == RIGHT
+
+    def __str__(self):
+        text = f"{self.exercise}: {self.status}. {self.message}"
+        return f"{text}\nYour function printed:\n{self.printed}" if self.printed else text
+
+    __repr__ = __str__
+
+    def _repr_html_(self):
+        printed = ""
+        if self.printed:
+            printed = f"<div>Your function printed:</div><pre>{escape(self.printed)}</pre>"
+        return (
+            f'<div role="status" style="border-left:4px solid {COLORS[self.status]};'
+            f'padding:0.3em 0.8em;margin:0.3em 0"><div><b>{SIGNS[self.status]} '
+            f"{escape(self.exercise)}: {self.status}</b></div>"
+            f'<div style="white-space:pre-wrap;font-family:inherit">{escape(self.message)}</div>'
+            f"{printed}</div>"
+        )
