@@ -14,6 +14,7 @@ from lunsedu.exercises.attention_checks import check_attention, check_attention_
 from lunsedu.exercises.check import Check
 from lunsedu.exercises.loss_checks import check_cross_entropy, check_embedding_backward
 from lunsedu.exercises.norm_checks import check_rmsnorm, check_rmsnorm_backward
+from lunsedu.exercises.predictions import check_prediction
 from lunsedu.exercises.rope_checks import check_rope, check_rope_backward
 from lunsedu.exercises.softmax_checks import (
     check_causal_mask,
@@ -28,6 +29,7 @@ __all__ = [
     "check_causal_mask",
     "check_cross_entropy",
     "check_embedding_backward",
+    "check_prediction",
     "check_rmsnorm",
     "check_rmsnorm_backward",
     "check_rope",
