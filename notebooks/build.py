@@ -58,6 +58,7 @@ SAME_SUMS = {
     "NPY_DISABLE_CPU_FEATURES": "X86_V4",
 }
 CELL_ERRORS = (CellExecutionError, CellTimeoutError, DeadKernelError)
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 PROGRESS_BAR = re.compile(r"\s*(?:[^|]*:)?\s*\d+%\|[^|]*\|.*")
 NUMBERS = re.compile(r"(?:[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?[\s,]*)+")
 NEVER = {
@@ -254,7 +255,8 @@ def process(path, mode="build", timeout=300, pictures=True):
         tidy(notebook)
         nbformat.validate(notebook)
     except (*CELL_ERRORS, nbformat.ValidationError, ValueError, OSError) as error:
-        report.problems = [*getattr(error, "__notes__", []), *str(error).strip().splitlines()]
+        lines = COLOURS.sub("", str(error)).strip().splitlines()
+        report.problems = [*getattr(error, "__notes__", []), *lines[-12:]]
         return report
     if mode == "measure":
         report.state = "ran"
