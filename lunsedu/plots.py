@@ -57,10 +57,12 @@ def new_figure(rows=1, columns=1, width=7.0, height=3.2):
     2
     """
     import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"}):
         figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+        FigureCanvasAgg(figure)  # draws PNGs, on any machine
         figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
         axes = figure.subplots(rows, columns)
     for one in np.ravel(axes):
@@ -330,6 +332,8 @@ def attention_maps(weights, tokens, title="", width=7.0):
             _name_squares(axes, tokens if first_in_row else [""] * T, tokens)
             axes.tick_params(axis="x", labelrotation=90)
             axes.set_title(f"head {head + 1}")
+    if title:
+        figure.suptitle(title, x=0.012, ha="left", fontsize=FONT_SIZE, fontweight="bold")
     looks = []
     for head in range(heads):
         to = int(np.argmax(weights[head, -1]))
