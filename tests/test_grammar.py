@@ -131,8 +131,8 @@ def test_entropy_against_the_rules(grammar):
 def test_the_documented_numbers():
     assert story_grammar.entropy() == pytest.approx(10.7332, abs=5e-5)
     assert class_grammar.entropy() == pytest.approx(9.5759, abs=5e-5)
-    assert story_grammar.expected_tokens() == pytest.approx(19.952, abs=5e-4)
-    assert class_grammar.expected_tokens() == pytest.approx(21.894, abs=5e-4)
+    assert story_grammar.expected_tokens() == pytest.approx(20.814, abs=5e-4)
+    assert class_grammar.expected_tokens() == pytest.approx(23.234, abs=5e-4)
     assert (len(story_grammar.words), len(class_grammar.words)) == (129, 65)
 
 
@@ -212,7 +212,7 @@ def test_puzzles(grammar):
     assert len({puzzle_in(text) for text in early + kept}) == everything
     assert early == grammar.puzzles()
     assert [puzzle_in(text) for text in early] == [puzzle_in(text) for text in late]
-    assert all(text.endswith(" . where is it ?") for text in early)
+    assert all(text.endswith(" . so where is it now ?") for text in early)
     assert all(text.endswith(" . do you know ?") for text in late)
     whole = grammar.unrestricted
     for prompt in early[:20] + late[:20]:
@@ -224,7 +224,7 @@ def test_puzzles(grammar):
         path = [str(cup) for cup in track(puzzle_in(prompt))]
         assert grammar.next_words(prompt) == pytest.approx({"under": 0.6, path[0]: 0.4})
         assert [text for text, _ in grammar.sentences(prompt)] == [
-            f"{prompt} {' then '.join(path)} .",
+            f"{prompt} {' , then '.join(path)} .",
             f"{prompt} under {path[-1]} .",
         ]
     starts = Counter(puzzle_in(text)[0] for text in early[:150])
@@ -277,22 +277,26 @@ HIDDEN = "mia hides a pea under cup 2 . swap 1 2 , 1 4 , 3 4 , 2 3 ."  # path 2 
 @pytest.mark.parametrize(
     "question, answer, right",
     [
-        ("where is it ?", "under 2 .", True),
-        ("where is it ?", "2 then 1 then 4 then 3 then 2 .", True),
+        ("so where is it now ?", "under 2 .", True),
+        ("so where is it now ?", "2 , then 1 , then 4 , then 3 , then 2 .", True),
         ("do you know ?", "yes , under 2 .", True),
-        ("do you know ?", "yes , 2 then 1 then 4 then 3 then 2 .", True),
-        ("where is it ?", "under 3 .", False),
-        ("where is it ?", "2 then 1 then 4 then 3 then 3 .", False),  # a wrong end
-        ("where is it ?", "2 then 2 then 4 then 3 then 2 .", False),  # a lucky end
-        ("where is it ?", "2 then 1 then 4 then 3 .", False),  # a step is missing
-        ("where is it ?", "2 then 1 then 4 then 3 then 2 then 2 .", False),  # one too many
-        ("where is it ?", "1 then 1 then 4 then 3 then 2 .", False),  # a wrong start
-        ("where is it ?", "under 2", False),  # not finished
-        ("where is it ?", "under 2 . under 2 .", False),
-        ("where is it ?", "yes , under 2 .", False),  # the answer to the other question
+        ("do you know ?", "yes , 2 , then 1 , then 4 , then 3 , then 2 .", True),
+        ("so where is it now ?", "under 3 .", False),
+        ("so where is it now ?", "2 , then 1 , then 4 , then 3 , then 3 .", False),  # a wrong end
+        ("so where is it now ?", "2 , then 2 , then 4 , then 3 , then 2 .", False),  # a lucky end
+        ("so where is it now ?", "2 , then 1 , then 4 , then 3 .", False),  # a step is missing
+        (
+            "so where is it now ?",
+            "2 , then 1 , then 4 , then 3 , then 2 , then 2 .",
+            False,
+        ),  # one too many
+        ("so where is it now ?", "1 , then 1 , then 4 , then 3 , then 2 .", False),  # a wrong start
+        ("so where is it now ?", "under 2", False),  # not finished
+        ("so where is it now ?", "under 2 . under 2 .", False),
+        ("so where is it now ?", "yes , under 2 .", False),  # the answer to the other question
         ("do you know ?", "under 2 .", False),
-        ("where is it ?", "", False),
-        ("where is it ?", "a dragon took it .", False),
+        ("so where is it now ?", "", False),
+        ("so where is it now ?", "a dragon took it .", False),
     ],
 )
 def test_answers_to_the_shell_game(question, answer, right):
@@ -300,7 +304,7 @@ def test_answers_to_the_shell_game(question, answer, right):
 
 
 def test_answers_to_sums():
-    prompt = "tom has 3 figs , 10 nuts and 5 plums . how many in all ?"
+    prompt = "tom has 3 figs , 10 nuts and 5 plums . so how many in all ?"
     right = story_grammar.answer_is_right
     assert right(f"{prompt} he has 18 .") is True
     assert right(f"{prompt} 3 and 10 is 13 , and 5 is 18 .") is True
@@ -317,8 +321,8 @@ def test_answers_to_sums():
         "tom saw a cat .",
         "good day , tom . how are you ?",
         HIDDEN,  # no question yet
-        "mia hides a pea under cup 7 . swap 1 2 , 1 4 , 3 4 , 2 3 . where is it ? under 7 .",
-        "mia hides a pea under cup 2 . swap 1 2 , 1 4 , 3 4 . where is it ? under 3 .",  # 3 swaps
+        "mia hides a pea under cup 7 . swap 1 2 , 1 4 , 3 4 , 2 3 . so where is it now ? under 7 .",
+        "mia hides a pea under cup 2 . swap 1 2 , 1 4 , 3 4 . so where is it now ? under 3 .",  # 3
     ],
 )
 def test_no_puzzle_no_answer(text):
@@ -441,7 +445,7 @@ print(g.next_words("tom"), g.accepts("tom flies"), list(g.sentences(g.puzzles(he
 
 @pytest.mark.parametrize("part", ["judge", "language", "model", "puzzles", "states"])
 def test_worked_examples(part):
-    module = importlib.import_module(f"lunsedu.grammar_{part}")
+    module = importlib.import_module(f"lunsedu.grammar.{part}")
     names = {**vars(module), "miniature_grammar": miniature_grammar}
     result = doctest.testmod(module, extraglobs=names)
     assert result.attempted > 0 and result.failed == 0

@@ -168,7 +168,7 @@ class Grammar:
         """Whether the text (a puzzle's prompt and what a model made of it) answers rightly.
 
         Right is what a sentence of the language says: the direct answer ("under 3 .") names the
-        right cup, the answer aloud ("2 then 1 then 3 .") is right at every step, and nothing is
+        right cup, the answer aloud ("2 , then 1 , then 3 .") is right at every step, and nothing is
         missing, the full stop included, or added. A lucky end of a wrong walk is wrong. Held-out
         puzzles are judged like all others. None when the text holds no puzzle of this language.
         """
@@ -179,7 +179,7 @@ class Grammar:
     ) -> list[str]:
         """Prompts of all puzzles that never occur in the corpus, or of all that may.
 
-        `question="early"` ends in "where is it ?": the kinds of answer part at the first word.
+        `question="early"` ends in "so where is it now ?": the kinds of answer part at the first word.
         `"late"` ends in "do you know ?": every answer begins with "yes ,", they part at the third.
         The full language has `family="sums"` too. The order is shuffled, but always the same, so
         the first 200 are a fair sample. Names go round; a puzzle is held out whatever the name.

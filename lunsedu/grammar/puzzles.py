@@ -117,7 +117,12 @@ class Family:
 
 
 def shell_game(swaps: int, closed: bool, guess: bool) -> tuple[dict[str, Rule], Family]:
-    """tom hides a pea under cup 2 . swap 1 2 , 3 4 . where is it ? 2 then 1 then 1 ."""
+    """tom hides a pea under cup 2 . swap 1 2 , 3 4 . so where is it now ? 2 , then 1 , then 1 .
+
+    A swap takes three words and so does a step told aloud, and both questions take six words up to
+    the answer: so each step of an answer lies equally far behind its swap, which a model with
+    rotary positions learns quickly.
+    """
     puzzles = PuzzleSet([CUPS] + [SWAPS] * swaps, seed=11, closed=closed)
     ends = puzzles.totals(lambda puzzle: track(puzzle)[-1])
 
@@ -137,7 +142,7 @@ def shell_game(swaps: int, closed: bool, guess: bool) -> tuple[dict[str, Rule], 
 
     def question(path) -> Choices:
         return [
-            (QUESTIONS["early"], "where is it ?", ("answer", path)),
+            (QUESTIONS["early"], "so where is it now ?", ("answer", path)),
             (QUESTIONS["late"], "do you know ?", ("late answer", path)),
         ]
 
@@ -147,7 +152,7 @@ def shell_game(swaps: int, closed: bool, guess: bool) -> tuple[dict[str, Rule], 
     def answer(path) -> Choices:
         return [
             (DIRECT, "under", ("end", path[-1]), "."),
-            (ALOUD, " then ".join(map(str, path)), "."),
+            (ALOUD, " , then ".join(map(str, path)), "."),
         ]
 
     def end(cup) -> Choices:
@@ -156,7 +161,7 @@ def shell_game(swaps: int, closed: bool, guess: bool) -> tuple[dict[str, Rule], 
     def prompt(number: int, puzzle: tuple, question: str) -> str:
         name = list(NAMES)[number % len(NAMES)]
         moves = " , ".join(f"{a} {b}" for a, b in puzzle[1:])
-        asked = {"early": "where is it ?", "late": "do you know ?"}[question]
+        asked = {"early": "so where is it now ?", "late": "do you know ?"}[question]
         return f"{name} hides a pea under cup {puzzle[0]} . swap {moves} . {asked}"
 
     table = {"shell game": hide, "swap": swap, "question": question, "answer": answer}
@@ -164,7 +169,7 @@ def shell_game(swaps: int, closed: bool, guess: bool) -> tuple[dict[str, Rule], 
 
 
 def sums(closed: bool, guess: bool) -> tuple[dict[str, Rule], Family]:
-    """mia has 3 figs , 4 nuts and 5 pears . how many in all ? 3 and 4 is 7 , and 5 is 12 ."""
+    """mia has 3 figs , 4 nuts and 5 pears . so how many in all ? 3 and 4 is 7 , and 5 is 12 ."""
     puzzles = PuzzleSet([range(2, 11)] * 3, seed=12, closed=closed)
     totals = puzzles.totals(sum)
 
@@ -189,7 +194,7 @@ def sums(closed: bool, guess: bool) -> tuple[dict[str, Rule], Family]:
 
     def question(who, numbers) -> Choices:
         return [
-            (QUESTIONS["early"], "how many in all ?", ("sum answer", who, numbers)),
+            (QUESTIONS["early"], "so how many in all ?", ("sum answer", who, numbers)),
             (QUESTIONS["late"], "can you count ?", ("late sum answer", who, numbers)),
         ]
 
@@ -212,7 +217,7 @@ def sums(closed: bool, guess: bool) -> tuple[dict[str, Rule], Family]:
         name = list(NAMES)[number % len(NAMES)]
         a, b, c = puzzle
         x, y, z = every_three[number % len(every_three)]
-        asked = {"early": "how many in all ?", "late": "can you count ?"}[question]
+        asked = {"early": "so how many in all ?", "late": "can you count ?"}[question]
         return f"{name} has {a} {x} , {b} {y} and {c} {z} . {asked}"
 
     table = {"sum": start, "count": count, "food": food, "sum question": question}
