@@ -179,7 +179,7 @@ class Grammar:
     ) -> list[str]:
         """Prompts of all puzzles that never occur in the corpus, or of all that may.
 
-        `question="early"` ends in "so where is it now ?": the kinds of answer part at the first word.
+        `question="early"` ends in "so where is it now ?": the answers part at the first word.
         `"late"` ends in "do you know ?": every answer begins with "yes ,", they part at the third.
         The full language has `family="sums"` too. The order is shuffled, but always the same, so
         the first 200 are a fair sample. Names go round; a puzzle is held out whatever the name.
