@@ -127,7 +127,7 @@ class Evaluation:
         return table_html(self)
 
 
-def evaluate(lm, decoders, prompts, grammar, max_tokens=16, seed=0, verbose=False):
+def evaluate(lm, decoders, prompts, grammar, max_tokens=20, seed=0, verbose=False):
     """Run each decoder on each prompt and judge what it says; return an Evaluation.
 
     `decoders` is a dict {name: decoder}; a decoder is a function of lunsedu.decoding, with its

@@ -41,7 +41,7 @@ def _with_interval(number, digits, scale):
     value, low, high = (
         f"{scale * x:.{digits}f}".replace("-", "−") for x in (number.value, number.low, number.high)
     )
-    return value, f"[{low}, {high}]"
+    return value, f"[{low}, {high}]" if number.count > 1 else ""
 
 
 def heading(table):

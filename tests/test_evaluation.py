@@ -1,5 +1,6 @@
 """The judge: intervals, decoders on prompts, a model against the truth."""
 
+import inspect
 import math
 import re
 from functools import partial
@@ -12,7 +13,7 @@ from lunsedu import LunsDataset, LunsformterModel, intervals
 from lunsedu.decoding import beam_search, greedy, insideout, sample
 from lunsedu.evaluation import evaluate, gap_to_floor, word_log_probs
 from lunsedu.evaluation_views import COLUMNS, _spread
-from lunsedu.grammar import GrammarModel, class_grammar, miniature_grammar
+from lunsedu.grammar import GrammarModel, class_grammar, miniature_grammar, story_grammar
 
 # Knows the class language, except how to answer a puzzle without working it out.
 GUESSER = GrammarModel(class_grammar.unrestricted.variant({"shell game"}, {"shell game"}))
@@ -162,10 +163,18 @@ def test_a_text_cut_short_is_neither_right_nor_well_formed():
     assert not any(o.finished for o in row.outcomes)
 
 
+@pytest.mark.parametrize("family", ["shell game", "sums"])
+def test_every_right_answer_fits_into_the_default_number_of_tokens(family):
+    room = inspect.signature(evaluate).parameters["max_tokens"].default
+    prompt = story_grammar.puzzles(held_out=False, question="late", family=family)[0]
+    answers = [text.removeprefix(prompt).split() for text, _ in story_grammar.sentences(prompt)]
+    assert len(answers) == 2 and max(map(len, answers)) + 1 <= room  # and <|eos|>
+
+
 def test_cost_is_what_the_decoder_reports():
     row = evaluate(GUESSER, {"beam": beam_search}, EARLY[:4], class_grammar)["beam"]
     ids = [GUESSER.tokenizer.encode(prompt, add_bos=True) for prompt in EARLY[:4]]
-    results = [beam_search(GUESSER, prompt, 16) for prompt in ids]
+    results = [beam_search(GUESSER, prompt, 20) for prompt in ids]
     assert row.tokens_computed == np.mean([r.tokens_computed for r in results])
     assert row.forward_steps == np.mean([r.forward_steps for r in results])
 
