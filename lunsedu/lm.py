@@ -5,6 +5,7 @@
 This module only joins the parts: each verb is a few calls to the module that does the work.
 """
 
+import functools
 import json
 import warnings
 from dataclasses import asdict, replace
@@ -31,7 +32,8 @@ class LunsformterModel:
     """A language model for a dataset.
 
     The dataset's tokenizer (trained on first use) becomes the model's own. The sizes are those of
-    LunsformterConfig; `seed` decides the first weights and the order of the batches.
+    LunsformterConfig; `seed` decides the first weights and the order of the batches. A smaller
+    rope_theta, such as 100, helps a model of short texts to tell distances of a few tokens apart.
     Raises TypeError when the dataset is not a LunsDataset, ValueError for sizes that cannot work.
 
     >>> from lunsedu import LunsDataset
@@ -51,6 +53,7 @@ class LunsformterModel:
         num_heads=4,
         num_kv_heads=None,
         seed=0,
+        rope_theta=10000.0,
     ):
         _check_dataset(dataset)
         tokenizer = dataset.tokenizer
@@ -62,6 +65,7 @@ class LunsformterModel:
             num_layers=num_layers,
             num_heads=num_heads,
             num_kv_heads=num_kv_heads,
+            rope_theta=rope_theta,
             pad_id=tokenizer.pad_id,
             bos_id=tokenizer.bos_id,
             eos_id=tokenizer.eos_id,
@@ -88,11 +92,15 @@ class LunsformterModel:
     def _join(self, model, tokenizer, dataset, seed):
         self.model, self.tokenizer, self.dataset = model, tokenizer, dataset
         self.history = History()
-        self._optimizer = new_optimizer(model)
         self._settings = Settings()
         self._rng = np.random.default_rng(seed)
 
     # --- learning -----------------------------------------------------------------------------
+
+    @functools.cached_property
+    def _optimizer(self):
+        """Made when it is first needed: it is three times as large as the model."""
+        return new_optimizer(self.model)
 
     def fit(self, epochs=100, verbose=True, **settings):
         """Train on the dataset; return the History (all epochs so far).
@@ -291,6 +299,13 @@ class LunsformterModel:
         from lunsedu.huggingface import from_pretrained
 
         return cls.from_parts(*from_pretrained(folder), dataset=dataset)
+
+    @classmethod
+    def from_gguf(cls, file):
+        """Open a GGUF file of a Llama-style model, quantised or not (see lunsedu.huggingface)."""
+        from lunsedu.huggingface import from_gguf
+
+        return cls.from_parts(*from_gguf(file))
 
     def __repr__(self):
         c = self.model.config

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
-from lunsedu import layers
+from lunsedu import few_rows, layers
 from lunsedu.fast import FastGradient
 
 
@@ -239,19 +239,20 @@ class Lunsformter:
     def _block_forward(self, x, i, cos, sin, store=None):
         """One layer of the stack, x [B, T, D] -> [B, T, D]; `store` is the cache of step()."""
         w, eps = self._views, self.config.norm_eps
+        linear = layers.linear_forward if store is None else few_rows.linear_forward
         y, norm1 = layers.rmsnorm_forward(x, w[f"layers.{i}.attention_norm"], eps)
-        y, qkv = layers.linear_forward(y, w[f"layers.{i}.qkv"])  # [B, T, (H+2G)*K]
+        y, qkv = linear(y, w[f"layers.{i}.qkv"])  # [B, T, (H+2G)*K]
         q, k, v = self._split_heads(y, cos, sin)
         if store is not None:
             k, v = store.append(i, k, v)  # the keys and values of all positions so far
         y, attended = layers.attend_forward(q, k, v)  # [B, H, T, K]
         y = y.transpose(0, 2, 1, 3).reshape(x.shape)  # [B, T, D]: the heads side by side
-        y, out = layers.linear_forward(y, w[f"layers.{i}.attention_out"])
+        y, out = linear(y, w[f"layers.{i}.attention_out"])
         x = x + y
         y, norm2 = layers.rmsnorm_forward(x, w[f"layers.{i}.mlp_norm"], eps)
-        y, gate_up = layers.linear_forward(y, w[f"layers.{i}.gate_up"])  # [B, T, 2F]
+        y, gate_up = linear(y, w[f"layers.{i}.gate_up"])  # [B, T, 2F]
         y, gated = layers.swiglu_forward(y)  # [B, T, F]
-        y, down = layers.linear_forward(y, w[f"layers.{i}.down"])  # [B, T, D]
+        y, down = linear(y, w[f"layers.{i}.down"])  # [B, T, D]
         return x + y, (norm1, qkv, attended, out, norm2, gate_up, gated, down)
 
     def _split_heads(self, y, cos, sin):
@@ -347,7 +348,7 @@ class Lunsformter:
             x, _ = self._block_forward(x, i, cos, sin, store=cache)
         cache.length = end
         last, _ = layers.rmsnorm_forward(x[:, -1:], self._views["final_norm"], self.config.norm_eps)
-        return last[:, 0] @ self._output().T  # [B, V]
+        return few_rows.matmul(last[:, 0], self._output().T)  # [B, V]
 
     def insideout_generate(self, prefix, max_tokens=12, num_candidates=5, verbose=False):
         """Continue a list of ids by InsideOut; return the list of the prefix and the best ids.
