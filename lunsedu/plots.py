@@ -77,12 +77,15 @@ def _dress(axes):
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color=LIGHT, linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.tick_params(length=3, width=0.8)
+    # said again, since ticks are made when they are needed, with the settings of that moment
+    axes.tick_params(length=3, width=0.8, color=GREY, labelcolor=INK, labelsize=FONT_SIZE)
     axes.set_prop_cycle(cycler(color=COLORS, linewidth=[2.2] * len(COLORS)))
 
 
 def _finish(figure):
     """Set what was added since new_figure in the series' type: titles to the left, legends bare."""
+    from matplotlib import rcParams
+
     for axes in figure.axes:
         text = axes.get_title()
         if text:
@@ -90,6 +93,9 @@ def _finish(figure):
             axes.set_title(text, loc="left", fontsize=FONT_SIZE, fontweight="bold", color=INK)
         for label in (axes.xaxis.label, axes.yaxis.label):
             label.set(fontsize=FONT_SIZE, color=INK)
+        for note in axes.texts:
+            if note.get_fontsize() == rcParams["font.size"]:  # nobody chose a size
+                note.set_fontsize(FONT_SIZE)
         legend = axes.get_legend()
         if legend is not None:
             legend.set_frame_on(False)
@@ -286,9 +292,9 @@ def _squares(axes, values, numbers=False, digits=2, limits=None):
         for (r, c), value in np.ndenumerate(values):
             share = (value - limits[0]) / ((limits[1] - limits[0]) or 1)
             red, green, blue, _ = ramp(share)
-            light = 0.299 * red + 0.587 * green + 0.114 * blue > 0.55
+            light = 0.21 * red**2.2 + 0.72 * green**2.2 + 0.07 * blue**2.2 > 0.18  # luminance
             axes.text(c, r, f"{value:.{digits}f}", ha="center", va="center",
-                      color=INK if light else PAPER)  # fmt: skip
+                      color="#000000" if light else PAPER)  # fmt: skip
 
 
 def _name_squares(axes, rows, columns):
