@@ -86,7 +86,7 @@ def drift_problems(notebook, package):
             if not says_simplified(node, code):
                 problems.append(
                     f"{node.name} differs from the package's: make it the same, or start it with"
-                    " '# simplified: ' and what differs"
+                    " '# simplified: ' and what differs, or rename it if it is another thing"
                 )
             elif not proves_equal(node.name, notebook):
                 problems.append(
