@@ -21,14 +21,18 @@ from lunsedu.exercises.softmax_checks import (
     check_softmax,
     check_softmax_backward,
 )
+from lunsedu.exercises.tokenizer_checks import check_count_pairs, check_encode, check_merge
 
 __all__ = [
     "Check",
     "check_attention",
     "check_attention_backward",
     "check_causal_mask",
+    "check_count_pairs",
     "check_cross_entropy",
     "check_embedding_backward",
+    "check_encode",
+    "check_merge",
     "check_prediction",
     "check_rmsnorm",
     "check_rmsnorm_backward",

@@ -36,7 +36,8 @@ AUTOMATIC = {
 }
 
 WRONG_ATTENTION = """def attention(q, k, v):
-    return layers.softmax(q @ k.swapaxes(2, 3)) @ v"""
+    T = q.shape[2]
+    return layers.softmax(q @ k.swapaxes(2, 3) + layers.causal_mask(T, T)) @ v"""
 ENDLESS_RMSNORM = """def rmsnorm(x, gain, eps):
     while True:
         print("still here")"""
@@ -132,7 +133,7 @@ def test_each_student_gets_the_points_that_are_due(tmp_path, monkeypatch):
             automatic = {
                 g.name.removesuffix("_check"): g for g in grades if g.name[-6:] == "_check"
             }
-            assert {name: g.max_score_gradebook for name, g in automatic.items()} == AUTOMATIC
+            assert {name: g.max_score for name, g in automatic.items()} == AUTOMATIC
             assert sum(g.auto_score for g in automatic.values()) == points, student
             by_hand = [g for g in grades if g.name in ("explain", "explore")]
             # what was left as handed out gets 0 by itself; what was written waits for the teacher
@@ -142,7 +143,5 @@ def test_each_student_gets_the_points_that_are_due(tmp_path, monkeypatch):
         for student in students
     }
     assert "softmax: not attempted yet" in texts["empty"]
-    assert (
-        "You did not divide the scores" in texts["half-right"] or "look into" in texts["half-right"]
-    )
+    assert "You did not divide the scores" in texts["half-right"]
     assert "a loop that never ends" in texts["endless"]
