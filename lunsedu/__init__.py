@@ -21,6 +21,7 @@ _HOME = {
     "LunsformterConfig": "model",
     "LunsformterModel": "lm",
     "data_path": "examples",
+    "load_example": "examples",
 }
 
 __all__ = sorted(_HOME)

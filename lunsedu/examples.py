@@ -1,11 +1,27 @@
-"""What ships with the course: the texts in data/.
+"""What ships with the course: the texts in data/, and models that are trained already.
 
-LunsDataset(data_path("chat_data.txt"))
+    lm = load_example("stories")
+    dataset = LunsDataset(data_path("chat_data.txt"))
+
+Anyone can make such a model again, weight for weight on one machine:
+
+    python -m lunsedu.examples stories my_prefix
 """
 
+import argparse
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
+
+# name -> (text, sizes of the model, settings of fit). The small rope_theta lets a head tell
+# distances of a few tokens apart, which tracking the pea of the shell game needs.
+RECIPES = {
+    "stories": (
+        "stories.txt",
+        dict(dim=64, hidden_dim=176, num_layers=2, num_heads=4, rope_theta=100.0, seed=0),
+        dict(epochs=32, total_epochs=32, batch_size=16, lr=0.004, warmup_steps=100),
+    ),
+}
 
 
 def data_path(name):
@@ -26,3 +42,47 @@ def data_path(name):
         f"there is no data file {name!r}: the texts of the course lie in the folder data/ of the"
         " repository; clone it, or give the path of a text of your own"
     )
+
+
+def load_example(name="stories"):
+    """Return a trained LunsformterModel that ships with the package.
+
+    "stories" has learned data/stories.txt, sentences of lunsedu.grammar.story_grammar.
+    Raises ValueError for a name that there is not.
+    """
+    from lunsedu.lm import LunsformterModel
+
+    _check_name(name)
+    return LunsformterModel.load(PACKAGE / "pretrained" / name)
+
+
+def train_example(name, verbose=True):
+    """Train such a model from its recipe; the same weights each time on one machine."""
+    from lunsedu.dataset import LunsDataset
+    from lunsedu.lm import LunsformterModel
+
+    text, sizes, settings = RECIPES[_check_name(name)]
+    lm = LunsformterModel(LunsDataset(data_path(text)), **sizes)
+    lm.fit(verbose=verbose, **settings)
+    return lm
+
+
+def _check_name(name):
+    if name not in RECIPES:
+        raise ValueError(f"there is no example {name!r}: there are {', '.join(sorted(RECIPES))}")
+    return name
+
+
+def main(arguments=None):
+    """Train an example and save it, without the state of the optimizer."""
+    parser = argparse.ArgumentParser(prog="python -m lunsedu.examples", description=main.__doc__)
+    parser.add_argument("name", choices=sorted(RECIPES))
+    parser.add_argument("prefix", help="where to save it, for example lunsedu/pretrained/stories")
+    given = parser.parse_args(arguments)
+    lm = train_example(given.name)
+    lm.save(given.prefix, resume=False)
+    print(f"{lm}\nloss {lm.history.train_loss[-1]:.4f} nats a token; saved as {given.prefix}")
+
+
+if __name__ == "__main__":
+    main()

@@ -70,12 +70,12 @@ class FastGradient:
                 "all targets are -1 (ignored), so there is no loss: give at least one id"
             )
         B, T = ids.shape
-        if B * T < SPLIT_FROM or B == 1:
-            loss = self._half(0, ids, targets, total)
-            return loss, self.gradients[0].copy()
         middle = (B + 1) // 2
         second, threads = _helpers()
         with threads.limit(limits=1):
+            if B * T < SPLIT_FROM or B == 1:
+                loss = self._half(0, ids, targets, total)
+                return loss, self.gradients[0].copy()
             other = second.submit(self._half, 1, ids[middle:], targets[middle:], total)
             loss = self._half(0, ids[:middle], targets[:middle], total)
             loss += other.result()

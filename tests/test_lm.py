@@ -117,6 +117,18 @@ def test_load_then_fit_asks_for_the_data(trained, tmp_path):
     assert np.array_equal(lm.model.parameters, before)
 
 
+def test_saving_without_the_optimizer_gives_a_third_of_the_file_and_the_same_texts(tmp_path):
+    lm = LunsformterModel(new_dataset(), dim=64)
+    fit(lm, 1)
+    lm.save(tmp_path / "whole")
+    lm.save(tmp_path / "small", resume=False)
+    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("whole", "small")]
+    assert sizes[1] < 0.4 * sizes[0]
+    small = LunsformterModel.load(tmp_path / "small", dataset=new_dataset())
+    assert small.generate("the cat") == lm.generate("the cat")
+    assert fit(small, 1).epochs == 2 and small._optimizer.step == 3
+
+
 def test_another_dataset_at_load_is_announced(trained, tmp_path):
     trained.save(tmp_path / "m")
     with pytest.warns(UserWarning, match="not the one that the model was trained on"):
