@@ -14,6 +14,8 @@ import base64
 import html
 import io
 import os
+import warnings
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -158,12 +160,21 @@ def show(figure, alt):
     return Picture(_png(figure), alt, figure, width)
 
 
+@contextmanager
+def missing_letters():
+    """Inside this context letters that the font lacks (emoji, say) are boxes, without a warning."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        yield
+
+
 def _png(figure):
     """Return the figure as a PNG of at most 256 colours: a third of the usual size."""
     from PIL import Image  # matplotlib brings it along
 
     raw, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(raw, format="png", dpi=DPI)
+    with missing_letters():
+        figure.savefig(raw, format="png", dpi=DPI)
     image = Image.open(raw).convert("RGB")
     image.quantize(256, method=Image.Quantize.MEDIANCUT).save(small, "png", optimize=True)
     return small.getvalue()

@@ -6,7 +6,18 @@
 Each returns a Picture (plots.py). `note` is a line below it that says how to get the live widget.
 """
 
-from lunsedu.plots import BLUE, DPI, FONT_SIZE, GREY, INK, PAPER, RED, new_figure, show
+from lunsedu.plots import (
+    BLUE,
+    DPI,
+    FONT_SIZE,
+    GREY,
+    INK,
+    PAPER,
+    RED,
+    missing_letters,
+    new_figure,
+    show,
+)
 from lunsedu.results import SCORES, cost, describe
 from lunsedu.results_html import percent, visible
 from lunsedu.views_decoding import race_standing
@@ -45,9 +56,15 @@ def write_width(axes, text, **style):
     if style.get("family") == MONO:
         return 0.602 * len(text) * style["fontsize"] / 72  # every letter has the same width
     drawn = axes.text(0, 0, text, parse_math=False, **style)
-    width = drawn.get_window_extent().width / DPI
+    with missing_letters():
+        width = drawn.get_window_extent().width / DPI
     drawn.remove()
     return width
+
+
+def _plain(text):
+    """Return a text on one line, its control characters written out."""
+    return visible(text).replace("·", " ") if text else ""
 
 
 def _note(axes, height, note):
@@ -67,7 +84,7 @@ def candidates_picture(result, note=HOW_TO_RUN, most=8, width=9.0):
     name = dict(fontweight="bold", fontsize=FONT_SIZE + 2)
     write(axes, 0.15, 0.32, result.method, **name)
     x = 0.15 + write_width(axes, result.method, **name)
-    prompt = fit(axes, f"“{result.prompt}”", width - x - 1, fontsize=FONT_SIZE + 2)
+    prompt = fit(axes, f"“{_plain(result.prompt)}”", width - x - 1, fontsize=FONT_SIZE + 2)
     words = f"  after {prompt}" if result.prompt else "  without a prompt"
     write(axes, x, 0.32, words, fontsize=FONT_SIZE + 2)
     write(axes, 0.15, 0.6, f"{len(result.candidates)} candidates, ranked by the"
@@ -89,7 +106,7 @@ def candidates_picture(result, note=HOW_TO_RUN, most=8, width=9.0):
         ended = "✓ finished" if candidate.finished else "… cut off"
         write(axes, width - 0.2, y + 0.21, ended, color=GREY, ha="right")
         weight = "bold" if best else "normal"
-        text = fit(axes, visible(candidate.text.strip()).replace("·", " "), width - 3.0,
+        text = fit(axes, _plain(candidate.text.strip()), width - 3.0,
                    fontweight=weight, fontsize=FONT_SIZE + 1)  # fmt: skip
         write(axes, 1.6, y + 0.21, text or "(no text)", fontweight=weight, fontsize=FONT_SIZE + 1)
         _token_bars(axes, candidate, 1.6, y + 0.3, width - 1.8, color)
@@ -167,7 +184,7 @@ def race_picture(result, step, note=HOW_TO_RUN, width=9.0):
         scores = candidate.running_scores(result.score_name)[: len(lane["tokens"])]
         style = dict(color=BLUE if lead else PLAIN, linewidth=3 if lead else 1.6)
         axes.plot(range(1, len(scores) + 1), scores, "o-", markersize=6 if lead else 3.5, **style)
-        text = visible(candidate.text.strip()).replace("·", " ")
+        text = _plain(candidate.text.strip())
         text = text if len(text) <= 34 else text[:33] + "…"
         ends.append((float(scores[-1]), f"{'★ ' if lead else ''}{number}: {text}", lead))
         words.append(f"number {number}{' leads with' if lead else ''} {scores[-1]:.2f}, {text!r}")

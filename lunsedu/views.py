@@ -183,7 +183,8 @@ def line_chart(series, label, unit="", floor=None, x_range=None, width=640, heig
 
 def _ticks(low, high):
     """Return about four round numbers from low to high, for an axis."""
-    span = (high - low) or 1.0
+    high = high if high > low else low + 1
+    span = high - low
     size = 10.0 ** len(str(int(span)))
     while span / size < 1:
         size /= 10

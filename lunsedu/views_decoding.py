@@ -74,7 +74,7 @@ def candidate_tree(result):
     if not nodes:
         return f"<p>{safe(describe(result))} There is no token to draw a tree of.</p>"
     lefts, widths = _columns(result, nodes)
-    width = lefts[-1] + widths[-1] + 12
+    width = max(lefts[-1] + widths[-1], lefts[0] + POPUP_WIDTH) + 12
     rows = len(result.candidates)
     height = max(rows * ROW + 14, min(rows, 3) * ROW + 7 * POPUP_LINE)
     places = [(lefts[n["column"]], 8 + n["row"] * ROW, widths[n["column"]]) for n in nodes]
