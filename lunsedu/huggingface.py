@@ -21,8 +21,11 @@ from lunsedu import storage
 from lunsedu.model import Lunsformter, LunsformterConfig
 from lunsedu.safetensors_file import open_weights
 from lunsedu.tokenizer import SPECIAL_TOKENS, Tokenizer
+from lunsedu.tokenizer_json import MAX_ID
 
 IGNORED = (".rotary_emb.inv_freq",)  # a table that old files carry along; we compute it
+
+MAX_POSITIONS = 2**20  # a table of angles for so many still fits in memory
 
 # What a config.json may leave out, and transformers' LlamaConfig then takes.
 LLAMA_DEFAULTS = {
@@ -213,17 +216,20 @@ def from_pretrained(folder):
             f"{folder} has no tokenizer.json: with transformers,"
             " AutoTokenizer.from_pretrained(...).save_pretrained(folder) writes one"
         )
-    tokenizer = Tokenizer.load(folder / "tokenizer.json")
-    post_processor = _read_json(folder / "tokenizer.json").get("post_processor")
     try:
         _refuse_unsupported(written)
         config = _config_in(written)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{folder / 'config.json'} cannot be used: {error}") from None
+    shapes, read = open_weights(folder)
+    _check_shapes(config, shapes, folder)
+    tokenizer, post_processor = _read_tokenizer(folder / "tokenizer.json", config.vocab_size)
+    try:
         written = {**written, **generation}
         config = _with_special_ids(config, written, names, post_processor, tokenizer)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{folder / 'config.json'} cannot be used: {error}") from None
-    shapes, read = open_weights(folder)
-    return _assemble(config, tokenizer, shapes, read, folder), tokenizer
+    return _assemble(config, tokenizer, read, folder), tokenizer
 
 
 def from_gguf(file):
@@ -236,7 +242,8 @@ def from_gguf(file):
     from lunsedu.gguf_file import read_gguf
 
     config, tokenizer, shapes, read = read_gguf(file)
-    return _assemble(config, tokenizer, shapes, read, file), tokenizer
+    _check_shapes(config, shapes, file)
+    return _assemble(config, tokenizer, read, file), tokenizer
 
 
 def _read_json(path, needed=True):
@@ -252,6 +259,23 @@ def _read_json(path, needed=True):
     if not isinstance(content, dict):
         raise ValueError(f"{path} is damaged: it should hold a JSON object")
     return content
+
+
+def _read_tokenizer(path, vocab_size):
+    """Return the Tokenizer of a tokenizer.json and the file's post_processor.
+
+    Many makers give a model more ids than its tokenizer uses. These get names here, so that each
+    id of the model can be shown; transformers leaves them out of a text, and so does decode.
+    """
+    tokenizer = Tokenizer.load(path)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    added = content.get("added_tokens") or []
+    used = {*content["model"]["vocab"].values(), *(token["id"] for token in added)}
+    unused = [i for i in range(min(vocab_size, MAX_ID)) if i not in used]
+    if unused:
+        names = [{"id": i, "content": f"<|unused {i}|>", "special": True} for i in unused]
+        tokenizer = Tokenizer.from_json(json.dumps({**content, "added_tokens": added + names}))
+    return tokenizer, content.get("post_processor")
 
 
 def _refuse_unsupported(written):
@@ -307,7 +331,7 @@ def _config_in(written):
     value = {**LLAMA_DEFAULTS, **written}
     rope = _rope(written)
     theta = rope.get("rope_theta", written.get("rope_theta", 10000.0))
-    return LunsformterConfig(
+    config = LunsformterConfig(
         vocab_size=value["vocab_size"],
         seq_len=value["max_position_embeddings"],
         dim=value["hidden_size"],
@@ -319,6 +343,9 @@ def _config_in(written):
         norm_eps=value["rms_norm_eps"],
         tie_embeddings=bool(value["tie_word_embeddings"]),
     )
+    if config.seq_len > MAX_POSITIONS:
+        raise ValueError(f"not supported: {config.seq_len} positions; at most {MAX_POSITIONS}")
+    return config
 
 
 def _with_special_ids(config, written, names, post_processor, tokenizer):
@@ -354,18 +381,13 @@ def _puts_token_first(post_processor):
     return False
 
 
-def _assemble(config, tokenizer, shapes, read, source):
-    """Return a Lunsformter with the weights that `read(name)` gives, one tensor at a time.
-
-    shapes: dict from the name of each tensor in the file to its shape. Everything is compared
-    before memory is taken, so that a wrong config.json costs nothing.
-    """
+def _assemble(config, tokenizer, read, source):
+    """Return a Lunsformter with the weights that `read(name)` gives, one tensor at a time."""
     if tokenizer.vocab_size > config.vocab_size:
         raise ValueError(
             f"{source}: the tokenizer has {tokenizer.vocab_size} tokens, but the model knows only"
             f" {config.vocab_size}: they do not belong together"
         )
-    _check_shapes(config, shapes, source)
     model = Lunsformter(config, seed=None)
     views = model.named_parameters()
     for ours, pieces in weight_names(config).items():
@@ -380,6 +402,10 @@ def _assemble(config, tokenizer, shapes, read, source):
 
 
 def _check_shapes(config, shapes, source):
+    """Raise ValueError unless the tensors, by name and shape, are those of this configuration.
+
+    Done before memory is taken, so that a wrong config.json costs nothing.
+    """
     if config.num_layers > len(shapes):  # before a list of so many names is made
         raise ValueError(f"{source}: the weights of {config.num_layers} layers are not all there")
     ours = config.parameter_shapes()

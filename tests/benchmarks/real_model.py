@@ -104,12 +104,13 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         export(folder)
         context = multiprocessing.get_context("spawn")
-        pipes, facts = [], []
+        pipes, processes, facts = [], [], []
         for target in (ours, theirs):
             here, there = context.Pipe()
             process = context.Process(target=target, args=(there, folder), daemon=True)
             process.start()
             pipes.append(here)
+            processes.append(process)
             facts.append(here.recv())  # one loads after the other
         (load, peak, numpy), (their_load, their_peak, transformers) = facts
         print(
@@ -126,8 +127,9 @@ def main():
             largest = max(largest, difference)
             report(rows, *seconds)
         print(f"largest difference of a logit: {largest:.1e}")
-        for pipe in pipes:
+        for pipe, process in zip(pipes, processes, strict=True):
             pipe.send(None)
+            process.join()
 
 
 def export(folder):
