@@ -12,6 +12,12 @@ is `assert check, check`. See check.py (the answer), running.py (time limit, err
 
 from lunsedu.exercises.attention_checks import check_attention, check_attention_backward
 from lunsedu.exercises.check import Check
+from lunsedu.exercises.counting_checks import (
+    check_bigram_cross_entropy,
+    check_bigram_probabilities,
+    check_count_bigrams,
+    check_perplexity,
+)
 from lunsedu.exercises.loss_checks import check_cross_entropy, check_embedding_backward
 from lunsedu.exercises.norm_checks import check_rmsnorm, check_rmsnorm_backward
 from lunsedu.exercises.predictions import check_prediction
@@ -27,12 +33,16 @@ __all__ = [
     "Check",
     "check_attention",
     "check_attention_backward",
+    "check_bigram_cross_entropy",
+    "check_bigram_probabilities",
     "check_causal_mask",
+    "check_count_bigrams",
     "check_count_pairs",
     "check_cross_entropy",
     "check_embedding_backward",
     "check_encode",
     "check_merge",
+    "check_perplexity",
     "check_prediction",
     "check_rmsnorm",
     "check_rmsnorm_backward",

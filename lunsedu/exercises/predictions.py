@@ -23,14 +23,13 @@ class Prediction:
 PREDICTIONS = {
     "01 tokenizer": Prediction(
         9,
-        "The é takes two bytes, the emoji four, the other letters one each: 2 + 1 + 2 + 4.",
+        "n, a and b take one byte each, the é two, the emoji four: 1 + 2 + 4 + 1 + 1.",
         {
-            4: "That is the number of characters. Some characters take several bytes.",
-            6: "You gave the é two bytes, or the emoji three. How many does each take in UTF-8?",
-            5: "You gave the é two bytes and the emoji one. Emoji lie far beyond the first 65,536.",
-            8: "One of the characters takes a byte more than you gave it.",
+            5: "That is the number of characters. Some characters take several bytes.",
+            6: "You gave the é two bytes, but the emoji only one.",
+            8: "One of the two special characters takes a byte more than you gave it.",
         },
-        "Count letter by letter: plain letters one byte, é two, most emoji four.",
+        "Count letter by letter: plain letters one byte, é two, this emoji four.",
     ),
     "02 counting": Prediction(
         8,
