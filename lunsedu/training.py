@@ -2,6 +2,7 @@
 
     for ids, targets in batches(...):
         loss, gradient = model.loss_and_gradient(ids, targets)
+        gradient *= tokens / tokens_a_batch                     # every token counts the same
         clip_gradient(gradient, max_norm)
         optimizer.update(model.parameters, gradient, learning_rate(step, ...))
 
@@ -213,11 +214,16 @@ def train_epochs(
     An epoch ends with its mean loss in `history.train_loss`, and a validation loss if there are
     sequences for it. Raises FloatingPointError when a loss is not finite, after putting the
     parameters back to what they were at the start of the epoch.
+
+    Batches hold sequences of like length, so some hold many more tokens than others, while each
+    batch gives the mean over its own. Scaled by its share of tokens, every token counts the same;
+    without that a model would believe that short texts are more frequent than they are.
     """
     if not sequences:
         raise ValueError("there is nothing to train on: the dataset gives no sequences")
     steps_per_epoch = -(-len(sequences) // settings.batch_size)
     total_steps = settings.total_epochs and settings.total_epochs * steps_per_epoch
+    tokens_a_batch = sum(len(sequence) - 1 for sequence in sequences) / steps_per_epoch
     optimizer.weight_decay = settings.weight_decay
     announced = False
     for _ in range(epochs):
@@ -226,6 +232,8 @@ def train_epochs(
         try:
             for ids, targets in batches(sequences, settings.batch_size, rng):
                 loss, gradient = model.loss_and_gradient(ids, targets)
+                tokens = int((targets >= 0).sum())
+                gradient *= tokens / tokens_a_batch
                 norm = clip_gradient(gradient, settings.max_norm)
                 if not math.isfinite(loss) or not math.isfinite(norm):
                     model.parameters[:] = before
@@ -240,7 +248,6 @@ def train_epochs(
                 optimizer.update(model.parameters, gradient, lr)
                 history.step_loss.append(loss)
                 history.learning_rates.append(lr)
-                tokens = int((targets >= 0).sum())
                 total, count = total + loss * tokens, count + tokens
                 yield loss
         finally:  # a caller that stops in the middle of an epoch keeps its mean so far

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lunsedu import training
+from lunsedu.layers import softmax
 from lunsedu.model import Lunsformter, LunsformterConfig
 from lunsedu.training import (
     AdamW,
@@ -26,10 +27,15 @@ from lunsedu.training import (
 SEQUENCES = [np.array(s) for s in ([0, 1, 2, 3, 9], [0, 4, 5, 9], [0, 1, 2, 6, 9], [0, 7, 9])]
 
 
-def small(seed=0):
+def small_of(seq_len, seed=0):
     return Lunsformter(
-        LunsformterConfig(vocab_size=10, seq_len=8, dim=16, hidden_dim=16, num_heads=2), seed=seed
+        LunsformterConfig(vocab_size=10, seq_len=seq_len, dim=16, hidden_dim=16, num_heads=2),
+        seed=seed,
     )
+
+
+def small(seed=0):
+    return small_of(8, seed)
 
 
 def run(model, epochs, seed=0, settings=None, optimizer=None, history=None, rng=None, **more):
@@ -116,6 +122,18 @@ def test_the_epoch_mean_counts_every_token_once():
     still = Settings(batch_size=4, lr=1e-30)
     _, history = run(model, 1, settings=still)
     assert history.train_loss[0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_every_token_counts_the_same_whatever_batch_it_is_in():
+    """Half of the texts are short and begin with 1, half are long and begin with 2."""
+    short, long = [0, 1, 9], [0, 2] + [3] * 13 + [9]
+    texts = [np.array(short)] * 8 + [np.array(long)] * 8
+    model, history = small_of(16), History()
+    settings = Settings(batch_size=8, lr=0.01, warmup_steps=5, total_epochs=150)
+    rng, optimizer = np.random.default_rng(0), new_optimizer(model)
+    list(train_epochs(model, optimizer, texts, history, settings, rng, 150))
+    first = softmax(model.forward([[0]])[0, 0])
+    assert first[1] == pytest.approx(0.5, abs=0.05) and first[2] == pytest.approx(0.5, abs=0.05)
 
 
 def test_evaluate_nothing_and_train_on_nothing():
