@@ -18,6 +18,7 @@ from lunsedu.exercises.counting_checks import (
     check_count_bigrams,
     check_perplexity,
 )
+from lunsedu.exercises.insideout_checks import check_branch, check_expand, check_score
 from lunsedu.exercises.loss_checks import check_cross_entropy, check_embedding_backward
 from lunsedu.exercises.norm_checks import check_rmsnorm, check_rmsnorm_backward
 from lunsedu.exercises.predictions import check_prediction
@@ -28,19 +29,29 @@ from lunsedu.exercises.softmax_checks import (
     check_softmax_backward,
 )
 from lunsedu.exercises.tokenizer_checks import check_count_pairs, check_encode, check_merge
+from lunsedu.exercises.training_checks import (
+    check_adamw_step,
+    check_clip_gradient,
+    check_learning_rate,
+)
 
 __all__ = [
     "Check",
+    "check_adamw_step",
     "check_attention",
     "check_attention_backward",
     "check_bigram_cross_entropy",
     "check_bigram_probabilities",
+    "check_branch",
     "check_causal_mask",
+    "check_clip_gradient",
     "check_count_bigrams",
     "check_count_pairs",
     "check_cross_entropy",
     "check_embedding_backward",
     "check_encode",
+    "check_expand",
+    "check_learning_rate",
     "check_merge",
     "check_perplexity",
     "check_prediction",
@@ -48,6 +59,7 @@ __all__ = [
     "check_rmsnorm_backward",
     "check_rope",
     "check_rope_backward",
+    "check_score",
     "check_softmax",
     "check_softmax_backward",
 ]
