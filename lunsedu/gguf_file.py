@@ -129,15 +129,15 @@ def _refuse_unsupported(field, tensors):
     kind = field("general.architecture")
     if kind != "llama":
         raise ValueError(f"not supported: the architecture {kind!r:.80}; only 'llama' is")
-    heads, width = field("llama.attention.head_count"), field("llama.embedding_length")
+    head_dim = field("llama.embedding_length") // max(field("llama.attention.head_count"), 1)
     head_widths = {
-        field(f"llama.{name}", width // heads)
+        field(f"llama.{name}", head_dim)
         for name in ("attention.key_length", "attention.value_length", "rope.dimension_count")
     }
     scaling = field("llama.rope.scaling.type", "none")
     tokens, rules = field("tokenizer.ggml.model"), field("tokenizer.ggml.pre", "default")
     for found, what in (
-        (head_widths != {width // heads}, "heads of another width than embedding_length / heads"),
+        (head_widths != {head_dim}, "heads of another width than embedding_length / heads"),
         (scaling != "none", f"RoPE scaling ({scaling!r:.80})"),
         ("rope_freqs.weight" in tensors, "RoPE scaling (rope_freqs)"),
         (field("llama.expert_count", 0) > 0, "a mixture of experts"),
@@ -186,19 +186,20 @@ def _tokenizer(field, config):
     tokens = field("tokenizer.ggml.tokens")
     kinds = field("tokenizer.ggml.token_type", [1] * len(tokens))
     if len(kinds) != len(tokens):
-        raise ValueError("tokens and their types are not equally many")
-    added = [
-        {"id": i, "content": tokens[i], "special": kind == CONTROL}
-        for i, kind in enumerate(kinds)
-        if kind in (CONTROL, USER_DEFINED)
-    ]
+        raise ValueError("its tokens and their types are not equally many")
+    vocab, added = {}, []
+    for i, (token, kind) in enumerate(zip(tokens, kinds, strict=True)):
+        if kind in (CONTROL, USER_DEFINED):
+            added.append({"id": i, "content": token, "special": kind == CONTROL})
+        else:
+            vocab[token] = i
     text = json.dumps(
         {
             "added_tokens": added,
             "pre_tokenizer": PRE_TOKENIZERS[field("tokenizer.ggml.pre")],
             "model": {
                 "type": "BPE",
-                "vocab": {token: i for i, token in enumerate(tokens)},
+                "vocab": vocab,
                 "merges": field("tokenizer.ggml.merges"),
             },
         }
