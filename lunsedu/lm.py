@@ -27,6 +27,8 @@ from lunsedu.training import (
     train_epochs,
 )
 
+STEP_LISTS = ("step_loss", "learning_rates")  # of History: long, so saved as arrays
+
 
 class LunsformterModel:
     """A language model for a dataset.
@@ -227,14 +229,17 @@ class LunsformterModel:
 
         The first file is replaced in one step: a crash leaves the old save or the new one, whole.
         <prefix>_config.json and <prefix>_tokenizer.json are copies for reading. Missing folders
-        are made. `resume=False` leaves out the state of the optimizer, two thirds of the file: the
-        model generates the same, but fit() starts with a new optimizer.
+        are made. `resume=False` leaves out the state of the optimizer and the loss of each step,
+        most of the file: the model generates the same, but fit() starts with a new optimizer.
         Raises OSError, naming the path, when it cannot be written.
         """
         prefix = _check_prefix(prefix)
         arrays = {f"model.{name}": view for name, view in self.model.named_parameters().items()}
+        history = self.history.to_dict()
+        steps = {name: history.pop(name) for name in STEP_LISTS}
         if resume:
             arrays |= {"adamw.m": self._optimizer.m, "adamw.v": self._optimizer.v}
+            arrays |= {f"history.{name}": np.array(values) for name, values in steps.items()}
         state = {
             "settings": asdict(self._settings),
             "optimizer_step": self._optimizer.step if resume else None,
@@ -244,7 +249,7 @@ class LunsformterModel:
         texts = {
             "config": json.dumps(self.model.config.to_dict()),
             "tokenizer": self.tokenizer.to_json(),
-            "history": json.dumps(self.history.to_dict()),
+            "history": json.dumps(history),
             "training": json.dumps(state),
         }
         storage.save_arrays(f"{prefix}.safetensors", arrays, texts)
@@ -267,6 +272,8 @@ class LunsformterModel:
             model = Lunsformter.from_arrays(config, _part(arrays, "model."))
             lm = cls.from_parts(model, tokenizer, dataset)
             lm.history = History.from_dict(json.loads(texts["history"]))
+            for name, values in _part(arrays, "history.").items():
+                setattr(lm.history, name, values.tolist())
             lm._restore_training(arrays, json.loads(texts["training"]))
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} cannot be used: {error}") from error
