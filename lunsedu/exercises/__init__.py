@@ -19,6 +19,11 @@ from lunsedu.exercises.counting_checks import (
     check_perplexity,
 )
 from lunsedu.exercises.insideout_checks import check_branch, check_expand, check_score
+from lunsedu.exercises.interval_checks import (
+    check_disagreements,
+    check_interval,
+    check_paired_difference,
+)
 from lunsedu.exercises.loss_checks import check_cross_entropy, check_embedding_backward
 from lunsedu.exercises.norm_checks import check_rmsnorm, check_rmsnorm_backward
 from lunsedu.exercises.predictions import check_prediction
@@ -28,6 +33,7 @@ from lunsedu.exercises.softmax_checks import (
     check_softmax,
     check_softmax_backward,
 )
+from lunsedu.exercises.storage_checks import check_fingerprint, check_forgetting, check_mix
 from lunsedu.exercises.tokenizer_checks import check_count_pairs, check_encode, check_merge
 from lunsedu.exercises.training_checks import (
     check_adamw_step,
@@ -48,11 +54,17 @@ __all__ = [
     "check_count_bigrams",
     "check_count_pairs",
     "check_cross_entropy",
+    "check_disagreements",
     "check_embedding_backward",
     "check_encode",
     "check_expand",
+    "check_fingerprint",
+    "check_forgetting",
+    "check_interval",
     "check_learning_rate",
     "check_merge",
+    "check_mix",
+    "check_paired_difference",
     "check_perplexity",
     "check_prediction",
     "check_rmsnorm",

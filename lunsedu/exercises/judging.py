@@ -200,7 +200,7 @@ def _recognise(exercise, done):
                 continue
             try:
                 with np.errstate(all="ignore"):
-                    wrong = exercise.tidy(mistake.wrong(*copy.deepcopy(case.args)))
+                    wrong = _try_tidy(exercise, mistake.wrong(*copy.deepcopy(case.args)))
             except Exception:  # this mistake cannot be made with these shapes: it is another one
                 break
             if difference(value, wrong, exercise.outputs):
@@ -231,8 +231,10 @@ def difference(value, truth, outputs=()):
 
 def _parts_difference(value, truth, outputs):
     names = ", ".join(outputs)
-    if not isinstance(value, (tuple, list)) or len(value) != len(truth):
-        count = f"{len(value)} values" if isinstance(value, (tuple, list)) else "one value"
+    stacked = isinstance(value, np.ndarray) and value.ndim == np.ndim(truth[0]) + 1
+    several = isinstance(value, (tuple, list)) or stacked
+    if not several or len(value) != len(truth):
+        count = f"{len(value)} values" if several else "one value"
         return f"expected {len(truth)} values to be returned ({names}), received {count}."
     for name, part, right in zip(outputs, value, truth, strict=True):
         said = difference(part, right)
