@@ -19,7 +19,8 @@ Cell tags:
                and pictures; then the old ones stay. Any other difference counts.
     steady     the cell's output looks like a time or a path but is the same everywhere.
 
-An output with a time (outside volatile cells), an absolute path or a memory address is an error.
+An output with a time (outside volatile cells), an absolute path or a memory address is an error,
+and so is a notebook that takes too long.
 """
 
 import argparse
@@ -57,6 +58,9 @@ SAME_SUMS = {
     "OPENBLAS_CORETYPE": "Haswell",
     "NPY_DISABLE_CPU_FEATURES": "X86_V4",
 }
+# Seconds that a notebook may take on two cores; more where the class-size model is trained live.
+LIMIT, LIVE_LIMIT = 60, 120
+LIVE = {"05_training.ipynb", "06_insideout.ipynb"}
 CELL_ERRORS = (CellExecutionError, CellTimeoutError, DeadKernelError)
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 PROGRESS_BAR = re.compile(r"\s*(?:[^|]*:)?\s*\d+%\|[^|]*\|.*")
@@ -243,6 +247,14 @@ def version_differences():
     return {name: (version(name), pin) for name, pin in pins.items() if version(name) != pin}
 
 
+def too_slow(path, seconds):
+    """A list with one sentence when a notebook takes longer than a student should wait."""
+    limit = LIVE_LIMIT if path.name in LIVE else LIMIT
+    if seconds <= limit:
+        return []
+    return [f"takes {seconds:.0f} s, at most {limit} s are allowed: train less, or on less text"]
+
+
 def process(path, mode="build", timeout=300, pictures=True):
     """Execute one notebook, then build, check or measure; returns a Report, raises nothing."""
     report = Report(path)
@@ -258,10 +270,11 @@ def process(path, mode="build", timeout=300, pictures=True):
         lines = COLOURS.sub("", str(error)).strip().splitlines()
         report.problems = [*getattr(error, "__notes__", []), *lines[-12:]]
         return report
+    report.problems = too_slow(path, report.seconds)
     if mode == "measure":
         report.state = "ran"
         return report
-    report.problems = unsteady(notebook)
+    report.problems += unsteady(notebook)
     keep_old(notebook, old, pictures=pictures or mode == "build")
     text = nbformat.writes(notebook, indent=1) + "\n"
     if text == old_text:

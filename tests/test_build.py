@@ -183,3 +183,10 @@ def test_missing_ids_are_numbered_and_equal_ids_refused(tmp_path):
 
 def test_pins_are_read_from_the_dev_extra():
     assert set(build.version_differences()) <= {"numpy", "matplotlib", "pillow"}
+
+
+def test_a_notebook_that_takes_too_long_is_a_problem():
+    assert build.too_slow(Path("03_model.ipynb"), 59.0) == []
+    assert build.too_slow(Path("05_training.ipynb"), 110.0) == []
+    assert "at most 60 s" in build.too_slow(Path("03_model.ipynb"), 61.0)[0]
+    assert "at most 120 s" in build.too_slow(Path("05_training.ipynb"), 121.0)[0]
