@@ -237,7 +237,7 @@ def training_view(state):
         ("epoch", f"{state.epoch} of {state.epochs}" if state.epochs else state.epoch),
         ("loss, nats a token", f"{recent:.3f}" if losses else "&#8211;"),
         *((f"above the {safe(n)}", f"{recent - v:.3f}") for n, v in state.floors.items() if losses),
-        ("tokens a second", f"{state.tokens_per_second:,.0f}" if losses else "&#8211;"),
+        ("tokens a second", _timed(f"{state.tokens_per_second:,.0f}") if losses else "&#8211;"),
     ]
     return page(
         f'<p class="lu-head" role="status">{STATUS[state.status]}</p>',
@@ -246,6 +246,11 @@ def training_view(state):
         _loss_chart(state),
         _samples(state),
     )
+
+
+def _timed(text):
+    """Mark a number that differs from run to run."""
+    return f'<span class="lu-time">{text}</span>'
 
 
 def _unlearning(state):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lunsedu import stills
+from lunsedu import examples, stills
 from lunsedu.controls import Shell, button, choice, slider, text_box
 from lunsedu.decoding import beam_search, greedy
 from lunsedu.lm import LunsformterModel
@@ -136,11 +136,12 @@ def _models(lm):
 
 
 def _examples():
-    """Return the shipped examples as {name: function that loads it}; none if there are none."""
-    import lunsedu
-
-    load_example = getattr(lunsedu, "load_example", None)
-    return {} if load_example is None else {"stories": partial(load_example, "stories")}
+    """Return the models that ship with the package as {name: function that loads it}."""
+    return {
+        name: partial(examples.load_example, name)
+        for name in examples.RECIPES
+        if (examples.PACKAGE / "pretrained" / f"{name}.safetensors").exists()
+    }
 
 
 def _model(models, name):

@@ -718,13 +718,15 @@ def test_playground_without_a_model_says_what_to_do(monkeypatch):
     assert "No model yet" in shell.still(**shell.values).alt
 
 
-def test_shipped_examples_join_the_choice_and_load_on_use(lm, monkeypatch):
-    import lunsedu
+def test_shipped_examples_join_the_choice_and_load_on_use(lm, tmp_path, monkeypatch):
+    from lunsedu import examples
 
     loaded = []
-    monkeypatch.setattr(
-        lunsedu, "load_example", lambda name: loaded.append(name) or lm, raising=False
-    )
+    monkeypatch.setattr(examples, "load_example", lambda name: loaded.append(name) or lm)
+    monkeypatch.setattr(examples, "PACKAGE", tmp_path)
+    assert list(playground(fresh()).models) == ["this model"]  # none is there, none is offered
+    (tmp_path / "pretrained").mkdir()
+    (tmp_path / "pretrained" / "stories.safetensors").touch()
     shell = playground(fresh())
     assert list(shell.models) == ["this model", "stories"] and loaded == []
     shell.controls["model"].value = "stories"

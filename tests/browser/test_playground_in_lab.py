@@ -1,0 +1,170 @@
+"""The playground in a real JupyterLab, as a student uses it: types, drags, trains, stops."""
+
+import pytest
+from lab_driver import drag, slider
+from test_notebooks_in_lab import assert_page_is_what_the_view_says
+
+NAME = "07_playground.ipynb"
+HOSTILE = "<img src=x onerror=alert(1)>\"'></title><script>alert(2)</script>"
+
+
+@pytest.fixture
+def page(opened, lab):
+    page = opened(NAME)
+    lab.do(NAME, "play.set(prompt='Good morning', candidates=5, new_tokens=12, show='table')")
+    return page
+
+
+@pytest.fixture
+def shell(page):
+    return page.locator(".lunsedu").first
+
+
+def until(page, condition, seconds=20):
+    """Wait until a Python condition holds."""
+    for _ in range(seconds * 10):
+        if condition():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"this did not come true within {seconds} seconds")
+
+
+@pytest.mark.parametrize("show", ["ranked table", "candidate tree", "other decoders"])
+def test_hostile_prompt_is_shown_as_typed(page, shell, lab, show):
+    shell.get_by_role("button", name=show).click()
+    box = shell.get_by_label("prompt", exact=True)
+    box.fill(HOSTILE)
+    until(page, lambda: HOSTILE in shell.locator(".lu-head").first.inner_text())
+    assert_page_is_what_the_view_says(page, lab, NAME, 0, shell)
+    assert shell.locator(".lu-page img, .lu-page script").count() == 0
+    assert page.complaints == []
+
+
+def test_typing_into_the_box_reaches_the_page(page, shell, lab):
+    box = shell.get_by_label("prompt", exact=True)
+    box.fill("")
+    box.press_sequentially("How are", delay=30)
+    until(page, lambda: "How are" in shell.locator(".lu-head").first.inner_text())
+    assert lab.ask(NAME, "play.controls['prompt'].value") == "How are"
+    assert_page_is_what_the_view_says(page, lab, NAME, 0, shell)
+
+
+def test_a_drag_over_slow_work_ends_at_the_last_value(page, shell, lab):
+    """However slow a page is: once the mouse rests, at most two more are made, the last is right."""
+    lab.do(
+        NAME,
+        "import time\n"
+        "made, view = [], play.view\n"
+        "def slow(**values):\n"
+        "    made.append(values['new_tokens']); time.sleep(0.4); return view(**values)\n"
+        "play.view = slow",
+    )
+    try:
+        handle, box = slider(shell, "new tokens")
+        drag(handle, 110, moves=60, pause=10)
+        at_rest = lab.ask(NAME, "len(made)")
+        last = int(float(handle.get_attribute("aria-valuenow")))
+        until(page, lambda: lab.ask(NAME, "made[-1]") == last)
+        assert_page_is_what_the_view_says(page, lab, NAME, 0, shell)
+        assert last > 25 and int(box.input_value()) == last
+        assert lab.ask(NAME, "made").index(last) + 1 - at_rest <= 2
+    finally:
+        lab.do(NAME, "play.view = view")
+
+
+def test_alternatives_open_on_hover_and_on_focus(page, shell):
+    shell.get_by_role("button", name="candidate tree").click()
+    nodes = shell.locator(".lu-hit")
+    nodes.nth(5).wait_for()
+    popup = nodes.nth(1).locator(".lu-popup")
+    assert not popup.is_visible()
+    nodes.nth(1).hover()
+    assert popup.is_visible()
+    assert "chosen" in popup.text_content()
+    page.mouse.move(0, 0)
+    assert not popup.is_visible()
+    nodes.nth(1).focus()
+    assert popup.is_visible()
+    page.keyboard.press("Tab")
+    assert not popup.is_visible()
+    assert nodes.nth(2).locator(".lu-popup").is_visible()
+
+
+def test_an_error_is_one_sentence_on_the_page(page, shell):
+    box = shell.get_by_label("saved model", exact=True)
+    box.fill("there/is/no such <b>model")
+    shell.get_by_role("button", name="Open").click()
+    error = shell.locator(".lu-error")
+    error.wait_for()
+    assert "no such <b>model" in error.inner_text()
+    assert not error.locator("pre").is_visible()
+    error.get_by_text("Where it happened").click()
+    assert "Traceback" in error.locator("pre").inner_text()
+    shell.get_by_role("button", name="geometric").click()
+    error.wait_for(state="detached")  # it goes when the next thing works
+    shell.get_by_role("button", name="arithmetic").click()
+
+
+def test_new_tokens_appear_without_motion_if_asked(page, lab):
+    race = page.locator(".lunsedu").nth(1)
+    newest = "() => getComputedStyle(document.querySelector('.lu-new')).animationName"
+    lab.do(NAME, "race.set(step=4)")
+    race.get_by_role("button", name="Back").click()
+    race.locator(".lu-new").first.wait_for()
+    assert page.evaluate(newest) == "lu-appear"
+    page.emulate_media(reduced_motion="reduce")
+    assert page.evaluate(newest) == "none"
+    page.emulate_media(reduced_motion="no-preference")
+
+
+def test_training_can_be_paused_and_stopped_while_sliders_work(page, shell, lab):
+    monitor = page.locator(".lunsedu").nth(4)
+    lab.do(NAME, "monitor.epochs = 100_000")
+
+    def steps():
+        return lab.ask(NAME, "len(student.history.step_loss)")
+
+    before = steps()
+    monitor.get_by_role("button", name="Start").click()
+    until(page, lambda: steps() > before + 5)
+    monitor.get_by_text("Training.", exact=True).wait_for()
+
+    handle, box = slider(shell, "candidates")  # another widget, meanwhile
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    assert_page_is_what_the_view_says(page, lab, NAME, 0, shell)
+    now = steps()
+    until(page, lambda: steps() > now)
+
+    monitor.get_by_role("button", name="Pause").click()
+    monitor.get_by_text("Paused.").wait_for()
+    resting = steps()
+    page.wait_for_timeout(500)
+    assert steps() == resting
+    monitor.get_by_role("button", name="Resume").click()
+    until(page, lambda: steps() > resting)
+
+    monitor.get_by_role("button", name="Stop").click()
+    monitor.get_by_text("Stopped. What was learned is kept").wait_for()
+    ended = steps()
+    page.wait_for_timeout(300)
+    assert steps() == ended
+    assert monitor.get_by_role("button", name="Start").is_enabled()
+    assert lab.ask(NAME, "student.generate('Good', 2).startswith('Good')")
+    assert monitor.locator("svg").get_attribute("aria-label").startswith("Training loss: from")
+
+
+def test_a_cell_can_run_while_a_model_trains(page, lab):
+    monitor = page.locator(".lunsedu").nth(4)
+    monitor.get_by_role("button", name="Start").click()
+    try:
+        until(page, lambda: lab.ask(NAME, "monitor.state.status") == "training")
+        assert lab.ask(NAME, "6 * 7") == 42
+        assert lab.ask(NAME, "monitor.state.status") == "training"
+    finally:
+        monitor.get_by_role("button", name="Stop").click()
+        until(page, lambda: lab.ask(NAME, "monitor.state.status") == "stopped")
+
+
+def test_nothing_went_wrong_on_the_way(page):
+    assert page.complaints == []
