@@ -23,7 +23,7 @@ import numpy as np
 
 from lunsedu import layers
 
-SPLIT_FROM = 128  # positions in a batch: below this, starting a second thread costs more
+SPLIT_FROM = 384  # positions in a batch: below this, waiting for each other costs two threads more
 
 
 class Workspace:
