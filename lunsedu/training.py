@@ -61,6 +61,9 @@ def clip_gradient(gradient, max_norm):
     return norm
 
 
+BLOCK = 1 << 14  # numbers that AdamW changes at a time: all it needs of them fits in the cache
+
+
 class AdamW:
     """AdamW on one flat vector: a running mean of the gradient over the root of that of its square.
 
@@ -83,19 +86,41 @@ class AdamW:
         self.v = np.zeros(size, dtype=dtype)  # [P]
         self.step = 0
         self.decays, self.betas, self.eps, self.weight_decay = decays, betas, eps, weight_decay
+        self._scratch = np.empty((2, min(size, BLOCK)), dtype=dtype)
 
     def update(self, parameters, gradient, lr):
-        """Change the parameters [P] in place by one step against the gradient [P]."""
+        """Change the parameters [P] in place by one step against the gradient [P].
+
+        It goes block by block and makes no new arrays: a block stays in the processor's cache
+        from the first line to the last, where whole vectors would go to memory and back each time.
+        """
         self.step += 1
         beta1, beta2 = self.betas
-        self.m += (1 - beta1) * (gradient - self.m)
-        self.v += (1 - beta2) * (gradient * gradient - self.v)
         # the means start at 0, so early on they are too small by these factors
         m_scale = 1 / (1 - beta1**self.step)
         v_scale = 1 / (1 - beta2**self.step)
-        if self.weight_decay:
-            parameters -= lr * self.weight_decay * self.decays * parameters
-        parameters -= (lr * m_scale) * self.m / (np.sqrt(v_scale * self.v) + self.eps)
+        for start in range(0, len(parameters), BLOCK):
+            block = slice(start, start + BLOCK)
+            p, g, m, v = parameters[block], gradient[block], self.m[block], self.v[block]
+            change, root = self._scratch[:, : len(p)]
+
+            np.subtract(g, m, out=change)
+            change *= 1 - beta1
+            m += change  # m = beta1 * m + (1 - beta1) * g
+            np.multiply(g, g, out=change)
+            change -= v
+            change *= 1 - beta2
+            v += change  # v = beta2 * v + (1 - beta2) * g**2
+            if self.weight_decay:
+                decays = self.decays if np.ndim(self.decays) == 0 else self.decays[block]
+                np.multiply(lr * self.weight_decay * decays, p, out=change)
+                p -= change
+            np.multiply(v, v_scale, out=root)
+            np.sqrt(root, out=root)
+            root += self.eps
+            np.multiply(m, lr * m_scale, out=change)
+            change /= root
+            p -= change  # p -= lr * (m * m_scale) / (sqrt(v * v_scale) + eps)
 
 
 @dataclass
