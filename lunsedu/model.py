@@ -170,6 +170,10 @@ class Lunsformter:
             view[...] = arrays[name]
         return model
 
+    def __deepcopy__(self, memo):
+        """Return an independent model: its views look into its own parameters, not into copies."""
+        return Lunsformter.from_arrays(self.config, self._views, self.dtype)
+
     def _start(self, rng):
         """Fill the parameters: gains 1; matrices normal, so that each layer keeps the spread."""
         for name, view in self._views.items():

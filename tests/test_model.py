@@ -1,5 +1,7 @@
 """The Lunsformter: gradients of every parameter, causality, the cache, and clear errors."""
 
+import copy
+
 import numpy as np
 import pytest
 from gradients import numeric_gradient, relative_error
@@ -162,6 +164,17 @@ def test_parameters_are_one_vector_and_names_are_views_of_it():
     assert not np.array_equal(before, model.forward(random_ids(1, 3)))
     with pytest.raises(ValueError, match="what loss_and_gradient returned"):
         model.named_gradients(np.zeros(3))
+
+
+def test_a_deep_copy_is_a_whole_model_of_its_own():
+    model = small(dtype=np.float64)
+    ids = random_ids(2, 5)
+    before = model.forward(ids)
+    twin = copy.deepcopy(model)
+    assert np.array_equal(twin.forward(ids), before) and twin.dtype == model.dtype
+    twin.parameters *= 1.1
+    assert not np.array_equal(twin.forward(ids), before)
+    assert np.array_equal(model.forward(ids), before)
 
 
 def test_parameter_count_by_hand():
