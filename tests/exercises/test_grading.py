@@ -76,7 +76,7 @@ def test_each_student_gets_the_points_that_are_due(tmp_path, monkeypatch):
     config.CourseDirectory.root = str(course)
     config.Exchange.root = str(tmp_path / "exchange")
     config.Exchange.cache = str(tmp_path / "cache")
-    config.Execute.timeout = 20
+    config.Execute.timeout = 30
     (tmp_path / "exchange").mkdir(mode=0o777)
     (tmp_path / "exchange").chmod(0o777)
     coursedir = CourseDirectory(config=config)
