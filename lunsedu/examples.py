@@ -19,7 +19,7 @@ RECIPES = {
     "stories": (
         "stories.txt",
         dict(dim=64, hidden_dim=176, num_layers=2, num_heads=4, rope_theta=100.0, seed=0),
-        dict(epochs=32, total_epochs=32, batch_size=16, lr=0.004, warmup_steps=100),
+        dict(epochs=34, total_epochs=34, batch_size=16, lr=0.004, warmup_steps=100),
     ),
 }
 

@@ -91,7 +91,7 @@ def test_the_miniature_sums_to_one():
 
 def test_a_line_of_chat_by_hand():
     text = "good day , tom . how are you ?"
-    for grammar, share in ((class_grammar, 0.30), (story_grammar, 0.20)):
+    for grammar, share in ((class_grammar, 0.30), (story_grammar, 0.25)):
         assert grammar.log_prob(text) == pytest.approx(math.log(share * 0.51 * 0.20 * 0.30))
         assert grammar.mode() == text
     given = class_grammar.log_prob("good day , tom . i see kites .", prompt="good day , tom .")
@@ -129,11 +129,11 @@ def test_entropy_against_the_rules(grammar):
 
 
 def test_the_documented_numbers():
-    assert story_grammar.entropy() == pytest.approx(10.7332, abs=5e-5)
+    assert story_grammar.entropy() == pytest.approx(10.4255, abs=5e-5)
     assert class_grammar.entropy() == pytest.approx(9.5759, abs=5e-5)
-    assert story_grammar.expected_tokens() == pytest.approx(20.814, abs=5e-4)
+    assert story_grammar.expected_tokens() == pytest.approx(19.9406, abs=5e-4)
     assert class_grammar.expected_tokens() == pytest.approx(23.226, abs=5e-4)
-    assert (len(story_grammar.words), len(class_grammar.words)) == (129, 65)
+    assert (len(story_grammar.words), len(class_grammar.words)) == (131, 67)
 
 
 @GRAMMARS
@@ -176,7 +176,7 @@ def test_samples_given_a_prompt():
 
 def test_families_take_their_shares():
     texts = samples(story_grammar)
-    shares = {"hides": 0.30, "good": 0.20, "has": 0.15, "gives": 0.10, "saw": 0.09}
+    shares = {"hides": 0.28, "good": 0.25, "has": 0.12, "gives": 0.10, "saw": 0.09}
     for word, share in shares.items():
         seen = sum(word in text.split()[:2] for text in texts) / len(texts)
         assert abs(seen - share) < 4 * math.sqrt(share * (1 - share) / len(texts))
@@ -400,12 +400,12 @@ def test_the_gap_of_the_class_size_by_hand():
 
 def test_the_gap_of_the_full_size():
     terms = story_grammar.gap_terms()
-    assert terms["shell game: direct answers"] == pytest.approx(0.3 * 0.6 * math.log(4), abs=1e-3)
+    assert terms["shell game: direct answers"] == pytest.approx(0.28 * 0.6 * math.log(4), abs=1e-3)
     assert terms["shell game: held-out puzzles"] == pytest.approx(
-        0.3 * math.log(5184 / 4148), abs=1e-3
+        0.28 * math.log(5184 / 4148), abs=1e-3
     )
-    assert terms["sums: held-out puzzles"] == pytest.approx(0.15 * math.log(729 / 584), abs=1e-3)
-    assert 0.2 < terms["sums: direct answers"] < 0.15 * 0.6 * math.log(25)  # totals 6 to 30
+    assert terms["sums: held-out puzzles"] == pytest.approx(0.12 * math.log(729 / 584), abs=1e-3)
+    assert 0.15 < terms["sums: direct answers"] < 0.12 * 0.6 * math.log(25)  # totals 6 to 30
     both = story_grammar.divergence(story_grammar.unrestricted)
     shell, sums = terms["shell game: held-out puzzles"], terms["sums: held-out puzzles"]
     assert both == pytest.approx(shell + sums)

@@ -164,7 +164,7 @@ def story_rules(opened: Collection[str] = (), guessed: Collection[str] = ()) -> 
     """
     cups, cup_family = shell_game(4, "shell game" not in opened, "shell game" in guessed)
     adding, sum_family = sums("sums" not in opened, "sums" in guessed)
-    shares = {"shell game": 30, "chat": 20, "sum": 15, "agreement": 11}
+    shares = {"shell game": 28, "chat": 25, "sum": 12, "agreement": 11}
     shares |= {"gift list": 10, "list": 9, "rhyme": 5}
     table = {"sentence": lambda: [(w, (name,)) for name, w in shares.items()], "looks": looks}
     for part in (cups, adding, chat(), agreement(), gifts(), lists(), rhymes()):
