@@ -31,7 +31,8 @@ def sample_run(path=None, epochs=300, fine_tune_epochs=100, verbose=True):
     print(f"{len(dataset.texts)} texts, for example {dataset.texts[0]!r}")
     print(lm)
 
-    history = lm.fit(epochs=epochs, verbose=verbose)
+    # total_epochs: the end is known, so the learning rate may fall towards it
+    history = lm.fit(epochs=epochs, total_epochs=max(1, epochs), verbose=verbose)
     first, last = history.train_loss[0], history.train_loss[-1]
     print(f"loss: {first:.2f} -> {last:.2f} nats a token in {epochs} epochs")
     show(lm, "After training:", prompts)
