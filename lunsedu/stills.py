@@ -97,12 +97,12 @@ def candidates_picture(result, note=HOW_TO_RUN, most=8, width=9.0):
         elif rank > 2:
             axes.plot([0.15, width - 0.15], [y - 0.08] * 2, color="#dfe3e7", linewidth=0.8)
         if best:
-            axes.add_patch(FancyBboxPatch((0.2, y + 0.04), 0.62, 0.2, color=BLUE,
+            axes.add_patch(FancyBboxPatch((0.2, y + 0.04), 0.66, 0.2, color=BLUE,
                                           boxstyle="round,pad=0.03"))  # fmt: skip
             write(axes, 0.25, y + 0.21, "★ best", color=PAPER, fontweight="bold")
         else:
             write(axes, 0.45, y + 0.21, str(rank), fontweight="bold")
-        write(axes, 1.0, y + 0.21, f"{candidate.score:.3f}", fontweight="bold")
+        write(axes, 1.03, y + 0.21, f"{candidate.score:.3f}", fontweight="bold")
         ended = "✓ finished" if candidate.finished else "… cut off"
         write(axes, width - 0.2, y + 0.21, ended, color=GREY, ha="right")
         weight = "bold" if best else "normal"
@@ -123,9 +123,9 @@ def _token_bars(axes, candidate, x, y, width, color):
 
     tall, end = 0.2, x + width
     for token, prob in zip(candidate.tokens, candidate.probs, strict=True):
-        style = dict(fontsize=FONT_SIZE - 2.5)
+        style = dict(fontsize=FONT_SIZE - 2)
         label = visible(token)
-        need = max(0.27, write_width(axes, label, family=MONO, **style) + 0.06)
+        need = max(0.34, write_width(axes, label, family=MONO, **style) + 0.06)
         if x + need > end:
             write(axes, x + 0.05, y + 0.46, "…")
             return
@@ -133,7 +133,7 @@ def _token_bars(axes, candidate, x, y, width, color):
         middle = x + need / 2
         axes.add_patch(Rectangle((middle - 0.08, y + 0.32 - bar), 0.16, bar, color=color))
         write(axes, middle, y + 0.3 - bar, percent(float(prob)), ha="center", color=INK,
-              fontsize=FONT_SIZE - 4)  # fmt: skip
+              fontsize=FONT_SIZE - 3)  # fmt: skip
         write(axes, middle, y + 0.46, label, ha="center", family=MONO, **style)
         x += need + 0.05
 

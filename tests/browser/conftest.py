@@ -59,17 +59,25 @@ def browser(lab):
 @pytest.fixture(scope="session")
 def opened(lab, browser):
     """A function: the page of a notebook, opened and run once for all tests."""
-    pages = {}
+    pages, failed = {}, {}
 
     def open_once(name):
+        if name in failed:
+            pytest.fail(f"{name} did not run: {failed[name]}")
         if name not in pages:
             page = browser.new_page(viewport={"width": 1280, "height": 1100})
+            page.set_default_timeout(120_000)  # machines may be busy; nothing here is timed
             page.complaints = []  # what the page itself reports as an error
             page.on("pageerror", lambda error: page.complaints.append(str(error)))
             page.on("dialog", lambda dialog: _refuse(page, dialog))
-            lab.open(page, name)
-            lab.run_all(page)
-            lab.do(name, SHELLS)
+            try:
+                lab.open(page, name)
+                lab.run_all(page)
+                lab.do(name, SHELLS)
+            except Exception as error:
+                failed[name] = error
+                page.close()
+                raise
             pages[name] = page
         return pages[name]
 

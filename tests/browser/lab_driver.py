@@ -66,10 +66,10 @@ class Lab:
     def open(self, page, name):
         """Open a notebook and wait for its kernel."""
         page.goto(f"{self.base}/lab/tree/{name}?reset&token={TOKEN}")
-        page.locator(".jp-NotebookPanel:visible .jp-Notebook").wait_for(timeout=60_000)
-        page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=60_000)
+        page.locator(".jp-NotebookPanel:visible .jp-Notebook").wait_for(timeout=120_000)
+        page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=120_000)
 
-    def run_all(self, page, timeout=120_000):
+    def run_all(self, page, timeout=600_000):
         """Run all cells as a student does; AssertionError with the traceback if one fails."""
         page.get_by_role("menuitem", name="Edit", exact=True).click()
         page.get_by_role("menuitem", name="Clear Outputs of All Cells").click()
@@ -86,9 +86,9 @@ class Lab:
         page.locator(".lm-Menu-itemLabel").get_by_text(name, exact=True).click()
         light = "false" if "Dark" in name else "true"
         chosen = page.locator(f"body[data-jp-theme-light='{light}']")
-        chosen.wait_for(state="attached", timeout=20_000)
+        chosen.wait_for(state="attached", timeout=60_000)
 
-    def ask(self, name, expression, timeout=60):
+    def ask(self, name, expression, timeout=120):
         """Return the value of an expression in the kernel of an open notebook (literals only)."""
         client = self._client(name)
         reply = client.execute(
@@ -98,7 +98,7 @@ class Lab:
         assert answer["status"] == "ok", answer
         return ast.literal_eval(answer["data"]["text/plain"])
 
-    def do(self, name, code, timeout=60):
+    def do(self, name, code, timeout=120):
         """Run statements in the kernel of an open notebook."""
         reply = self._client(name).execute(code, silent=True, reply=True, timeout=timeout)
         assert reply["content"]["status"] == "ok", reply["content"]
@@ -113,7 +113,7 @@ class Lab:
             client = BlockingKernelClient()
             client.load_connection_file(str(self.runtime / f"kernel-{kernel}.json"))
             client.start_channels()
-            client.wait_for_ready(timeout=60)
+            client.wait_for_ready(timeout=120)
             self._clients[kernel] = client
         return self._clients[kernel]
 
@@ -169,7 +169,7 @@ def running_lab(folder, scratch):
 
 
 def _wait_for(process, address, log):
-    for _ in range(300):
+    for _ in range(600):
         if process.poll() is not None:
             raise RuntimeError(f"JupyterLab ended at once:\n{log.read_text(encoding='utf-8')}")
         try:
@@ -177,7 +177,7 @@ def _wait_for(process, address, log):
             return
         except OSError:
             time.sleep(0.2)
-    raise RuntimeError(f"JupyterLab did not answer within a minute:\n{log.read_text('utf-8')}")
+    raise RuntimeError(f"JupyterLab did not answer within two minutes:\n{log.read_text('utf-8')}")
 
 
 # --- widgets on the page ----------------------------------------------------------------------

@@ -31,8 +31,8 @@ def shells_of(page, lab, name):
 
 
 def assert_page_is_what_the_view_says(page, lab, name, number, shell):
-    """Compare words and numbers of a shell's page with its pure function, within five seconds."""
-    for _ in range(50):
+    """Compare words and numbers of a shell's page with its pure function, once it has followed."""
+    for _ in range(100):
         html = lab.ask(name, f"shells[{number}].view(**shells[{number}].values)")
         shown, expected = shell.locator(".lu-page").evaluate(ON_PAGE, html)
         if shown == expected:
@@ -87,9 +87,10 @@ def test_sliders_follow_keyboard_and_mouse(opened, lab, name):
             assert shell.locator(".lu-page").inner_html() != before
 
             drag(handle, 70)
+            # the handle may say 19.0 where ipywidgets cut 18.999 down to 18
             page.wait_for_function(
                 "([handle, box]) => +box.value > +box.min + 1"
-                " && +handle.getAttribute('aria-valuenow') === +box.value",
+                " && Math.abs(+handle.getAttribute('aria-valuenow') - box.value) <= 1",
                 arg=[handle.element_handle(), box.element_handle()],
             )
             assert_page_is_what_the_view_says(page, lab, name, number, shell)

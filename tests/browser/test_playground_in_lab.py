@@ -20,7 +20,7 @@ def shell(page):
     return page.locator(".lunsedu").first
 
 
-def until(page, condition, seconds=20):
+def until(page, condition, seconds=60):
     """Wait until a Python condition holds."""
     for _ in range(seconds * 10):
         if condition():
@@ -50,7 +50,7 @@ def test_typing_into_the_box_reaches_the_page(page, shell, lab):
 
 
 def test_a_drag_over_slow_work_ends_at_the_last_value(page, shell, lab):
-    """However slow a page is: once the mouse rests, at most two more are made, the last is right."""
+    """However slow a page is: once the mouse rests, at most two more are made, the last right."""
     lab.do(
         NAME,
         "import time\n"
@@ -63,8 +63,10 @@ def test_a_drag_over_slow_work_ends_at_the_last_value(page, shell, lab):
         handle, box = slider(shell, "new tokens")
         drag(handle, 110, moves=60, pause=10)
         at_rest = lab.ask(NAME, "len(made)")
-        last = int(float(handle.get_attribute("aria-valuenow")))
-        until(page, lambda: lab.ask(NAME, "made[-1]") == last)
+        goal = float(handle.get_attribute("aria-valuenow"))
+        until(page, lambda: abs(lab.ask(NAME, "made[-1]") - goal) <= 1)  # 18.999 is cut to 18
+        page.wait_for_timeout(1000)
+        last = lab.ask(NAME, "made[-1]")
         assert_page_is_what_the_view_says(page, lab, NAME, 0, shell)
         assert last > 25 and int(box.input_value()) == last
         assert lab.ask(NAME, "made").index(last) + 1 - at_rest <= 2
