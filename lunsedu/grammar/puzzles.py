@@ -170,7 +170,7 @@ def shell_game(swaps: int, closed: bool, guess: bool) -> tuple[dict[str, Rule], 
 
 def sums(closed: bool, guess: bool) -> tuple[dict[str, Rule], Family]:
     """mia has 3 figs , 4 nuts and 5 pears . so how many in all ? 3 and 4 is 7 , and 5 is 12 ."""
-    puzzles = PuzzleSet([range(2, 11)] * 3, seed=12, closed=closed)
+    puzzles = PuzzleSet([range(2, 8)] * 3, seed=12, closed=closed)
     totals = puzzles.totals(sum)
 
     def start() -> Choices:
