@@ -13,15 +13,14 @@ from side_by_side import arguments, machine, set_threads
 
 
 def main():
-    options = arguments(__doc__, rounds=5).parse_args()
+    options, handed_on = arguments(__doc__, rounds=5).parse_known_args()
     set_threads(options.threads)
     machine(options)
     wall, work = [], []
     for _ in range(options.rounds):
         before, started = os.times(), time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-m", "lunsedu"], capture_output=True, text=True, check=True
-        )
+        command = [sys.executable, "-m", "lunsedu", *handed_on]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
         wall.append(time.perf_counter() - started)
         after = os.times()
         work.append(
@@ -31,7 +30,8 @@ def main():
             - before.children_system
         )
     print(*(line for line in done.stdout.splitlines() if line.startswith("loss:")), sep="\n")
-    print(f"python -m lunsedu: median {statistics.median(wall):.1f} s, fastest {min(wall):.1f} s;")
+    print(" ".join(["python", *command[1:]]), end=": ")
+    print(f"median {statistics.median(wall):.1f} s, fastest {min(wall):.1f} s;")
     print(f"  processor time of all threads: median {statistics.median(work):.1f} s")
 
 

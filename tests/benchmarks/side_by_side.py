@@ -58,11 +58,19 @@ class Rival:
 def _serve(pipe, work, args):
     facts, job = work(*args)
     pipe.send(facts)
-    while (times := pipe.recv()) is not None:
+    while times := _order(pipe):
         started = time.perf_counter()
         for _ in range(times):
             job()
         pipe.send((time.perf_counter() - started) / times)
+
+
+def _order(pipe):
+    """The next number of calls; None when there are no more, or nobody to ask for any."""
+    try:
+        return pipe.recv()
+    except EOFError:
+        return None
 
 
 def race(rivals, rounds, times=1):
