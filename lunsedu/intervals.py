@@ -51,7 +51,7 @@ def wilson(successes, count, confidence=0.95):
     ([0.245, 0.372], [0.981, 1.0])
     """
     z = NormalDist().inv_cdf((1 + confidence) / 2)
-    share = successes / count
+    share = float(successes / count)
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
     return max(0.0, middle - half), min(1.0, middle + half)
