@@ -877,6 +877,7 @@ def test_monitor_leaves_the_loop_to_others():
         monitor.start()
         assert monitor.state.status == "training"
         assert monitor.start_button.disabled and not monitor.stop_button.disabled
+        monitor.start()  # once is enough
         while len(lm.history.step_loss) < 5:
             await asyncio.sleep(0.01)  # returns, so others get their turn
         monitor.pause_button.click()
@@ -919,6 +920,16 @@ def test_monitor_starts_again_after_stop_or_end():
     monitor.start()
     monitor.start()
     assert lm.history.epochs == 4 and "epoch4 of 4" in Page(monitor.page.value).text
+
+
+def test_samples_come_while_it_trains_and_the_last_ones_stay(monkeypatch):
+    for name in ("SLICE", "REST", "REDRAW", "SAMPLE"):
+        monkeypatch.setattr(f"lunsedu.monitor.{name}", 0.0)
+    monitor = training_monitor(fresh(), epochs=9, prompt="good")
+    monitor.start()
+    epochs = [epoch for epoch, _ in monitor.state.samples]
+    assert epochs == [5, 6, 7, 8, 9]
+    assert "9" in re.findall(r"<td[^>]*>(\d+)</td>", monitor.page.value)
 
 
 def test_pausing_or_stopping_at_rest_does_nothing():
