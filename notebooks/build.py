@@ -27,6 +27,7 @@ import argparse
 import copy
 import difflib
 import json
+import math
 import os
 import re
 import sys
@@ -135,7 +136,19 @@ def execute(notebook, folder, timeout, same_sums=True):
             except CELL_ERRORS as error:
                 error.add_note(f"in cell {index + 1} (id {cell.id})")
                 raise
-        return time.perf_counter() - start, peak_memory(client.km.provisioner.pid)
+        pid = client.km.provisioner.pid
+        # Where other programs kept the kernel waiting, its processor time says more.
+        seconds = min(time.perf_counter() - start, processor_time(pid))
+        return seconds, peak_memory(pid)
+
+
+def processor_time(pid):
+    """The seconds that process `pid` has computed, on all cores; inf where nobody says."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return math.inf
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_memory(pid):
