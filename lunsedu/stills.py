@@ -125,7 +125,7 @@ def _token_bars(axes, candidate, x, y, width, color):
     for token, prob in zip(candidate.tokens, candidate.probs, strict=True):
         style = dict(fontsize=FONT_SIZE - 2)
         label = visible(token)
-        need = max(0.34, write_width(axes, label, family=MONO, **style) + 0.06)
+        need = max(0.32, write_width(axes, label, family=MONO, **style) + 0.06)
         if x + need > end:
             write(axes, x + 0.05, y + 0.46, "…")
             return
@@ -135,7 +135,7 @@ def _token_bars(axes, candidate, x, y, width, color):
         write(axes, middle, y + 0.3 - bar, percent(float(prob)), ha="center", color=INK,
               fontsize=FONT_SIZE - 3)  # fmt: skip
         write(axes, middle, y + 0.46, label, ha="center", family=MONO, **style)
-        x += need + 0.05
+        x += need + 0.04
 
 
 def tokens_picture(tokenizer, text, merges, note=HOW_TO_RUN, width=9.0):
