@@ -34,6 +34,13 @@ def missing():
     return ""
 
 
+def pytest_collection_modifyitems(items):
+    """Browser tests come last: while Playwright is open, an event loop runs in this thread, and
+    tests of the training monitor would find it there.
+    """
+    items.sort(key=lambda item: item.path.parent == Path(__file__).parent)
+
+
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
     """A JupyterLab over a copy of the course's notebooks, so that nothing is written to them."""
