@@ -16,6 +16,7 @@ from lunsedu.views import line_chart, note_view, page, safe, shorten
 ROW, BOX, CHARACTER, GAP = 46, 32, 7.4, 22  # pixels: a row, a node, a letter, between two nodes
 MAX_LABEL = 16  # characters of a token shown in its node; its description has all of them
 POPUP_WIDTH, POPUP_LINE = 208, 17
+SAME = 1e-5  # scores this close are one: batches of other sizes round in other ways
 
 
 def headline(result):
@@ -233,13 +234,13 @@ def comparison(results):
     rows = []
     for result in results:
         best = result.best
-        first = best.score >= top - 1e-12
+        first = best.score >= top - SAME
         mark = ' <span class="lu-winner">&#9733; highest</span>' if first else ""
         score = f"<b>{best.score:.3f}</b>" if first else f"{best.score:.3f}"
         text = safe(best.text.strip()) or "<i>(no text)</i>"
         rows.append(
             f'<tr><th scope="row">{safe(result.method)}</th><td class="lu-number">{score}</td>'
-            f'<td><span dir="auto">{text}</span>{mark}</td>'
+            f'<td style="width:50%"><span dir="auto">{text}</span>{mark}</td>'
             f'<td class="lu-number">{len(result.candidates)}</td>'
             f'<td class="lu-number">{result.forward_steps}</td>'
             f'<td class="lu-number">{result.tokens_computed}</td>'

@@ -230,7 +230,7 @@ def test_comparison_shows_cost_and_marks_the_highest(lm):
     for row, result in zip(rows, results, strict=True):
         text = Page(row).text
         assert text.startswith(f"{result.method}{result.best.score:.3f}{result.best.text.strip()}")
-        assert ("★ highest" in text) == (result.best.score >= best - 1e-12)
+        assert ("★ highest" in text) == (result.best.score >= best - 1e-5)
         assert f"{result.forward_steps}{result.tokens_computed}" in text
     assert playground_view({"m": lm}, "m", "good", 4, 10, "geometric", "compare").endswith("</div>")
 
