@@ -185,7 +185,7 @@ def _box(result, node, place):
         f'<g class="lu-node{best}"><rect x="{x:.0f}" y="{y}" width="{width:.0f}" height="{BOX}"'
         f' rx="5"/><rect class="lu-bar" x="{x + 4:.0f}" y="{y + BOX - 6}" width="{bar:.1f}"'
         f' height="3"/><text x="{x + 8:.0f}" y="{y + 13}">{safe(token)}</text>'
-        f'<text class="lu-quiet" x="{x + 8:.0f}" y="{y + 24}" font-size="10">{percent(prob)}</text>'
+        f'<text class="lu-quiet" x="{x + 8:.0f}" y="{y + 24}" font-size="10">{safe(percent(prob))}</text>'
         "</g>"
     )
 
@@ -201,13 +201,13 @@ def _target(result, node, place, width, height):
     top = y + BOX + 4 if y + BOX + 4 + tall < height else max(2, y - tall - 4)
     lines = [
         f'<text x="{left + 10:.0f}" y="{top + 18}" font-weight="700">'
-        f"chosen {safe(shorten(token, 12))} {percent(prob)}</text>"
+        f"chosen {safe(shorten(token, 12))} {safe(percent(prob))}</text>"
     ]
     for i, (text, p) in enumerate(others, start=1):
         base = top + 18 + i * POPUP_LINE
         lines.append(
             f'<text x="{left + 10:.0f}" y="{base}">{safe(shorten(text, 12))}</text>'
-            f'<text x="{left + 136:.0f}" y="{base}" text-anchor="end">{percent(p)}</text>'
+            f'<text x="{left + 136:.0f}" y="{base}" text-anchor="end">{safe(percent(p))}</text>'
             f'<rect class="lu-bar" x="{left + 142:.0f}" y="{base - 8}" height="8"'
             f' width="{max(1, 56 * p):.1f}"/>'
         )
@@ -328,7 +328,7 @@ RACE_STYLE = """<style>
 def _lane(lane, number, step, over):
     chips = "".join(
         f'<span class="lu-chip lu-code{" lu-new" if t == step - 1 else ""}"'
-        f' style="--lu-p:{100 * p:.0f}%">{safe(visible(token))}<small>{percent(p)}</small></span>'
+        f' style="--lu-p:{100 * p:.0f}%">{safe(visible(token))}<small>{safe(percent(p))}</small></span>'
         for t, (token, p) in enumerate(zip(lane["tokens"], lane["probs"], strict=True))
     )
     mark = ""

@@ -139,14 +139,14 @@ def attention_view(weights, tokens, layer, head, position):
     who = "the mean of all heads" if head == 0 else f"head {head}"
     items = "".join(
         f'<li class="{"lu-asks" if t == at else ""}"><i style="--lu-p:{100 * row[t]:.0f}%"></i>'
-        f'<bdi class="lu-code">{safe(shown[t])}</bdi><small>{percent(float(row[t]))}</small></li>'
+        f'<bdi class="lu-code">{safe(shown[t])}</bdi><small>{safe(percent(float(row[t])))}</small></li>'
         for t in range(at + 1)
     )
     return page(
         ATTENTION_STYLE,
         f'<p class="lu-head">Layer {layer}, {who}: token {at + 1},'
         f' <b class="lu-code">{safe(shown[at])}</b>, looks most at token {most + 1},'
-        f' <b class="lu-code">{safe(shown[most])}</b> ({percent(float(row[most]))}).</p>',
+        f' <b class="lu-code">{safe(shown[most])}</b> ({safe(percent(float(row[most])))}).</p>',
         f'<ol class="lu-looks" aria-label="Where token {at + 1} looks">{items}</ol>',
         '<div class="lu-maps">',
         *(_map(weights[layer - 1, h], shown, h + 1, at, head in (0, h + 1)) for h in range(H)),
