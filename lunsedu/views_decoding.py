@@ -185,8 +185,8 @@ def _box(result, node, place):
         f'<g class="lu-node{best}"><rect x="{x:.0f}" y="{y}" width="{width:.0f}" height="{BOX}"'
         f' rx="5"/><rect class="lu-bar" x="{x + 4:.0f}" y="{y + BOX - 6}" width="{bar:.1f}"'
         f' height="3"/><text x="{x + 8:.0f}" y="{y + 13}">{safe(token)}</text>'
-        f'<text class="lu-quiet" x="{x + 8:.0f}" y="{y + 24}" font-size="10">{safe(percent(prob))}</text>'
-        "</g>"
+        f'<text class="lu-quiet" x="{x + 8:.0f}" y="{y + 24}" font-size="10">'
+        f"{safe(percent(prob))}</text></g>"
     )
 
 
@@ -328,7 +328,8 @@ RACE_STYLE = """<style>
 def _lane(lane, number, step, over):
     chips = "".join(
         f'<span class="lu-chip lu-code{" lu-new" if t == step - 1 else ""}"'
-        f' style="--lu-p:{100 * p:.0f}%">{safe(visible(token))}<small>{safe(percent(p))}</small></span>'
+        f' style="--lu-p:{100 * p:.0f}%">{safe(visible(token))}'
+        f"<small>{safe(percent(p))}</small></span>"
         for t, (token, p) in enumerate(zip(lane["tokens"], lane["probs"], strict=True))
     )
     mark = ""

@@ -139,7 +139,8 @@ def attention_view(weights, tokens, layer, head, position):
     who = "the mean of all heads" if head == 0 else f"head {head}"
     items = "".join(
         f'<li class="{"lu-asks" if t == at else ""}"><i style="--lu-p:{100 * row[t]:.0f}%"></i>'
-        f'<bdi class="lu-code">{safe(shown[t])}</bdi><small>{safe(percent(float(row[t])))}</small></li>'
+        f'<bdi class="lu-code">{safe(shown[t])}</bdi>'
+        f"<small>{safe(percent(float(row[t])))}</small></li>"
         for t in range(at + 1)
     )
     return page(
