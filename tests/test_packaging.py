@@ -1,5 +1,6 @@
 """Whatever is said twice agrees: pyproject.toml, environment.yml, README.md, .ci/run, CHANGELOG."""
 
+import json
 import os
 import re
 import shutil
@@ -148,3 +149,13 @@ def test_building_and_training_a_model_loads_no_pictures_or_widgets():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(run.stdout.split()) & {"matplotlib", "ipywidgets"}
+
+
+def test_the_readme_states_the_times_that_the_lessons_state():
+    row = r"^\| \[[^\]]*\]\((notebooks/\w+\.ipynb)\) \|.*\| (\d+) min \| (\d+) s \| (\d+) MB \|$"
+    rows = re.findall(row, README, flags=re.MULTILINE)
+    assert len(rows) == 11
+    for path, *stated in rows:
+        opening = "".join(json.loads((ROOT / path).read_text("utf-8"))["cells"][0]["source"])
+        said = r"about (\d+) minutes to read, (\d+) seconds to run.*?peak memory (\d+) MB"
+        assert list(re.search(said, opening, re.DOTALL).groups()) == stated, path
