@@ -74,6 +74,31 @@ def test_each_exercise_is_complete(path):
     assert all(kind in kinds for kind in ("predict", "code", "explain", "open"))
 
 
+def pointers(text):
+    """Return the (section, title) pairs of a "Still stuck?" line and the parts inside of them."""
+    sections = re.findall(r'section (\d+), "([^"]+)"', text)
+    return sections, re.findall(r'where it comes to "([^"]+)"', text)
+
+
+@pytest.mark.parametrize("path", MASTERS, ids=lambda path: path.stem)
+def test_each_pointer_names_a_section_that_the_lesson_has(path):
+    lesson = "\n".join(source for source, _ in cells(NOTEBOOKS / path.name, "markdown"))
+    headings = re.findall(r"(?m)^## (\d+)\. (.+)$", lesson)
+    text = "\n".join(source for source, _ in cells(path, "markdown"))
+    lines = re.findall(r"(?m)^Still stuck\? .+$", text)
+    assert len(lines) >= len(re.findall(r"(?m)^## Exercise ", text))
+    for line in lines:
+        assert line.startswith(f"Still stuck? Read [lesson {path.name[:2]}](../{path.name}), ")
+        sections, parts = pointers(line)
+        # nothing is pointed at in another way, such as "the section on attention"
+        assert 1 <= len(sections) == line.count("section"), line
+        assert set(sections) <= set(headings), line
+        inside = re.split(r"(?m)^## ", lesson)
+        for title in parts:
+            named = [part for part in inside if part.startswith(". ".join(sections[-1]))]
+            assert re.search(f"(?m)^### {re.escape(title)}$", "\n".join(named)), line
+
+
 @pytest.mark.parametrize("path", MASTERS, ids=lambda path: path.stem)
 def test_the_points_told_are_the_points_given(path):
     told = [int(n) for n in re.findall(r"· (\d) points?\*", "\n".join(s for s, _ in cells(path)))]
