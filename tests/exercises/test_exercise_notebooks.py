@@ -106,6 +106,13 @@ def test_the_points_told_are_the_points_given(path):
     assert sum(told) == sum(given)
 
 
+@pytest.mark.parametrize("path", MASTERS, ids=lambda path: path.stem)
+def test_the_minutes_of_the_opening_are_those_of_the_exercises(path):
+    text = "\n".join(source for source, _ in cells(path, "markdown"))
+    (told,) = re.findall(r"about (\d+) minutes of work", text)
+    assert int(told) == sum(map(int, re.findall(r" · about (\d+) minutes · ", text)))
+
+
 @pytest.mark.parametrize("path", STUDENTS, ids=lambda path: path.stem)
 def test_no_solution_is_handed_out(path):
     master = NOTEBOOKS / "solutions" / path.name
