@@ -29,7 +29,7 @@ def test_every_question_of_a_lesson_is_answered(path):
 def test_the_plans_name_exercises_that_exist():
     numbers = {path.name[:2] for path in (NOTEBOOKS / "exercises").glob("*.ipynb")}
     named = re.findall(
-        r"(?m)(?:exercises |\| |; )(\d\d)(?:: |, )(\d(?:(?:, | and | to )\d)*)", PAGE
+        r"(?m)(?:exercises |\| |; )(\d\d)(?:: |, )(\d(?:(?:, | and | to )\d)*)(?!\d)", PAGE
     )
     assert len(named) >= 10
     for lesson, exercises in named:
