@@ -10,6 +10,7 @@ is `assert check, check`. See check.py (the answer), running.py (time limit, err
 (the comparison), and one file of checks for each subject.
 """
 
+from lunsedu.exercises.adamw_checks import check_adamw_step
 from lunsedu.exercises.attention_checks import check_attention, check_attention_backward
 from lunsedu.exercises.check import Check
 from lunsedu.exercises.counting_checks import (
@@ -19,13 +20,10 @@ from lunsedu.exercises.counting_checks import (
     check_perplexity,
 )
 from lunsedu.exercises.insideout_checks import check_branch, check_expand, check_score
-from lunsedu.exercises.interval_checks import (
-    check_disagreements,
-    check_interval,
-    check_paired_difference,
-)
+from lunsedu.exercises.interval_checks import check_interval
 from lunsedu.exercises.loss_checks import check_cross_entropy, check_embedding_backward
 from lunsedu.exercises.norm_checks import check_rmsnorm, check_rmsnorm_backward
+from lunsedu.exercises.paired_checks import check_disagreements, check_paired_difference
 from lunsedu.exercises.predictions import check_prediction
 from lunsedu.exercises.rope_checks import check_rope, check_rope_backward
 from lunsedu.exercises.softmax_checks import (
@@ -35,11 +33,7 @@ from lunsedu.exercises.softmax_checks import (
 )
 from lunsedu.exercises.storage_checks import check_fingerprint, check_forgetting, check_mix
 from lunsedu.exercises.tokenizer_checks import check_count_pairs, check_encode, check_merge
-from lunsedu.exercises.training_checks import (
-    check_adamw_step,
-    check_clip_gradient,
-    check_learning_rate,
-)
+from lunsedu.exercises.training_checks import check_clip_gradient, check_learning_rate
 
 __all__ = [
     "Check",

@@ -274,8 +274,11 @@ def _numbers_difference(value, truth):
 def _exact_difference(value, truth):
     value, truth = plain(value), plain(truth)
     if type(value) is not type(truth):
-        expected, received = type(truth).__name__, type(value).__name__
-        return f"expected a {expected}, {_short(truth)}; received a {received}, {_short(value)}."
+        expected, received = (
+            f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+            for kind in (type(truth).__name__, type(value).__name__)
+        )
+        return f"expected {expected}, {_short(truth)}; received {received}, {_short(value)}."
     if value == truth:
         return ""
     if isinstance(truth, dict):

@@ -22,6 +22,11 @@ import numpy as np
 
 TIME_LIMIT = 2.0  # seconds of computing for one call; the exercises need milliseconds
 PRINT_LIMIT, LINES = 2000, 20  # characters and lines of print() that are kept
+EXPLAINED = {  # errors of numpy whose own words do not help a beginner
+    "truth value of an array": " With arrays of True and False write & for and, | for or, ~ for"
+    " not.",
+    "numpy boolean subtract": " With arrays of True and False `a & ~b` is: a, and not b.",
+}
 _LIBRARIES = tuple(
     os.path.normcase(path)
     for path in (
@@ -70,8 +75,9 @@ def run(fn, args, limit=TIME_LIMIT, not_allowed=()):
         where = _own_line(error)
         return Run(problem=f"Your function calls itself without end{where}.", printed=out.text())
     except (Exception, SystemExit) as error:
-        told = f"{type(error).__name__}: {error}".rstrip(": ")
-        return Run(problem=f"Your code raised {told}{_own_line(error)}.", printed=out.text())
+        told = f"{type(error).__name__}: {error}".rstrip(": .")
+        more = next((said for words, said in EXPLAINED.items() if words in told), "")
+        return Run(problem=f"Your code raised {told}{_own_line(error)}.{more}", printed=out.text())
     if calls.seen:
         return Run(
             problem=f"Your function calls {calls.seen}, which is what this exercise asks you to"

@@ -1,6 +1,6 @@
-"""Checks for lesson 05: a step of AdamW, the learning-rate schedule, clipping.
+"""Checks for lesson 05: the learning-rate schedule, clipping.
 
-All arrays are flat vectors [P] of parameters or of their gradients.
+Gradients are flat vectors [P]. A step of AdamW is in adamw_checks.py.
 """
 
 import math
@@ -10,162 +10,6 @@ import numpy as np
 from lunsedu import training
 from lunsedu.exercises.judging import Case, Exercise, Mistake, judge
 from lunsedu.exercises.samples import normal
-
-# --- AdamW ----------------------------------------------------------------------------------------
-
-
-def _adamw(p, g, m, v, step, lr, beta1, beta2, eps, decay):
-    optimizer = training.AdamW(len(p), betas=(beta1, beta2), eps=eps, weight_decay=decay)
-    optimizer.m, optimizer.v, optimizer.step = m.copy(), v.copy(), step - 1
-    p = p.copy()
-    optimizer.update(p, g, lr)
-    return p, optimizer.m, optimizer.v
-
-
-def _adamw_with(
-    correct="both",
-    late=0,
-    eps_in=False,
-    root=True,
-    sign=-1,
-    decay_how="apart",
-    square=True,
-    swap=False,
-    returns_corrected=False,
-    momentum=True,
-):
-    """Return a step of AdamW that is wrong in the given way."""
-
-    def wrong(p, g, m, v, step, lr, beta1, beta2, eps, decay):
-        if swap:
-            beta1, beta2 = beta2, beta1
-        if decay_how == "in-gradient":
-            g = g + decay * p
-        m = beta1 * m + (1 - beta1) * g if momentum else g
-        v = beta2 * v + (1 - beta2) * (g**2 if square else np.abs(g))
-        t = step + late
-        m_hat = m / (1 - beta1**t) if correct in ("both", "m") else m
-        v_hat = v / (1 - beta2**t) if correct in ("both", "v") else v
-        if root:
-            below = np.sqrt(v_hat + eps) if eps_in else np.sqrt(v_hat) + eps
-        else:
-            below = v_hat + eps
-        new = p + sign * lr * m_hat / below
-        if decay_how == "apart":
-            new = new - lr * decay * p
-        if decay_how == "without-lr":
-            new = new - decay * p
-        if returns_corrected:
-            return new, m_hat, v_hat
-        return new, m, v
-
-    return wrong
-
-
-def _adamw_cases():
-    cases = []
-    for seed, size, step, eps in ((1, 3, 1, 1e-2), (2, 5, 4, 1e-2), (3, 4, 100, 0.1)):
-        m, v = (0 * normal(9, size),) * 2 if step == 1 else (normal(9, size), normal(8, size) ** 2)
-        args = (normal(seed, size), normal(seed + 5, size), m, v, step, 0.3, 0.9, 0.95, eps, 0.2)
-        cases.append(Case(f"{size} parameters at step {step}", args))
-    return cases
-
-
-ADAMW = Exercise(
-    name="adamw_step",
-    call="adamw_step(p, g, m, v, step, lr, beta1, beta2, eps, decay)",
-    truth=_adamw,
-    outputs=("p", "m", "v"),
-    cases=_adamw_cases,
-    mistakes=(
-        Mistake(
-            "not-corrected",
-            _adamw_with(correct="none"),
-            "The running means were not corrected: they start at 0, so divide m by 1 - beta1**step"
-            " and v by 1 - beta2**step.",
-        ),
-        Mistake(
-            "m-only-corrected",
-            _adamw_with(correct="m"),
-            "v was not corrected: divide it by 1 - beta2**step.",
-        ),
-        Mistake(
-            "v-only-corrected",
-            _adamw_with(correct="v"),
-            "m was not corrected: divide it by 1 - beta1**step.",
-        ),
-        Mistake(
-            "step-off-by-one",
-            _adamw_with(late=1),
-            "You corrected with step + 1: steps are counted from 1 already.",
-        ),
-        Mistake(
-            "eps-inside",
-            _adamw_with(eps_in=True),
-            "Your eps stands under the root: here it is added after taking the root.",
-        ),
-        Mistake(
-            "no-root",
-            _adamw_with(root=False),
-            "The square root of v is missing.",
-        ),
-        Mistake(
-            "uphill",
-            _adamw_with(sign=1),
-            "You went uphill: subtract the step from the parameters.",
-        ),
-        Mistake(
-            "decay-in-gradient",
-            _adamw_with(decay_how="in-gradient"),
-            "You put the weight decay into the gradient. That is Adam with L2; AdamW shrinks the"
-            " parameters apart from it, by lr * decay * p.",
-        ),
-        Mistake(
-            "no-decay",
-            _adamw_with(decay_how="none"),
-            "The weight decay is missing: subtract lr * decay * p as well.",
-        ),
-        Mistake(
-            "decay-without-lr",
-            _adamw_with(decay_how="without-lr"),
-            "The weight decay must be multiplied by lr, too.",
-        ),
-        Mistake(
-            "not-squared",
-            _adamw_with(square=False),
-            "v is the running mean of the gradient's square: g**2, not its size.",
-        ),
-        Mistake(
-            "betas-swapped",
-            _adamw_with(swap=True),
-            "beta1 and beta2 are swapped: beta1 belongs to m, beta2 to v.",
-        ),
-        Mistake(
-            "corrected-returned",
-            _adamw_with(returns_corrected=True),
-            "You returned the corrected m and v: return the running means themselves, or the next"
-            " step corrects them twice.",
-        ),
-        Mistake(
-            "no-momentum",
-            _adamw_with(momentum=False),
-            "m is the gradient of this step alone: keep beta1 of the old m.",
-        ),
-    ),
-    praise="Means, corrections, root and decay are all in their places.",
-)
-
-
-def check_adamw_step(adamw_step):
-    """Check adamw_step(p, g, m, v, step, lr, beta1, beta2, eps, decay) -> new (p, m, v).
-
-    Steps are counted from 1; all arrays are [P].
-
-    >>> check_adamw_step(_adamw_with(correct="none")).mistake
-    'not-corrected'
-    """
-    return judge(ADAMW, adamw_step)
-
 
 # --- the schedule ---------------------------------------------------------------------------------
 
@@ -185,6 +29,18 @@ def _rate_with(
             return peak
         drop = 1 - progress if line else 0.5 + 0.5 * math.cos(math.pi * progress * (2 - half))
         return peak * (final + (1 - final) * drop) if share else peak * drop
+
+    return wrong
+
+
+def _cosine_of(progress):
+    """Return the schedule with progress(step, warm-up, total) taken in another, wrong way."""
+
+    def wrong(step, peak, warmup, total, final):
+        if step < warmup:
+            return peak * (step + 1) / warmup
+        fall = 0.5 + 0.5 * math.cos(math.pi * progress(step, warmup, total))
+        return peak * (final + (1 - final) * fall)
 
     return wrong
 
@@ -271,6 +127,60 @@ SCHEDULE = Exercise(
             "peak-forgotten",
             lambda step, peak, *rest: _rate_with()(step, 1.0, *rest),
             "The peak is not multiplied in.",
+        ),
+        Mistake(
+            "one-step-too-long",
+            lambda step, peak, warm, *rest: (
+                peak * (step + 1) / warm if step <= warm else _rate_with()(step, peak, warm, *rest)
+            ),
+            "Your warm-up is one step too long and climbs above the peak: steps count from 0, so"
+            " ask for step < warmup_steps, not <=.",
+        ),
+        Mistake(
+            "divided-by-all",
+            _cosine_of(lambda step, warm, total: (step - warm) / total),
+            "Your progress does not reach 1 at the end: divide by the steps after the warm-up,"
+            " total_steps - warmup_steps.",
+        ),
+        Mistake(
+            "whole-steps",
+            _cosine_of(lambda step, warm, total: (step - warm) // (total - warm)),
+            "Your progress jumps from 0 to 1 at the end: divide with / and not with //.",
+        ),
+        Mistake(
+            "max-for-min",
+            _cosine_of(lambda step, warm, total: 1),
+            "Your rate is at its lowest right after the warm-up: progress begins at 0. It is min"
+            " and not max that cuts it at 1.",
+        ),
+        Mistake(
+            "climbs",
+            _cosine_of(lambda step, warm, total: (total - step) / (total - warm)),
+            "After the warm-up your rate is low and climbs to the peak: 1 + cos(pi * progress)"
+            " falls when progress goes from 0 to 1.",
+        ),
+        Mistake(
+            "no-pi",
+            _cosine_of(lambda step, warm, total: (step - warm) / (total - warm) / math.pi),
+            "pi is missing in the cosine: half a wave is cos(pi * progress).",
+        ),
+        Mistake(
+            "degrees",
+            _cosine_of(lambda step, warm, total: (step - warm) / (total - warm) * 180 / math.pi),
+            "The cosine takes radians: half a wave is pi, not 180.",
+        ),
+        Mistake(
+            "half-of-the-cosine",
+            lambda step, peak, warm, total, final: (
+                peak * (step + 1) / warm
+                if step < warm
+                else peak
+                * (
+                    final
+                    + (1 - final) * (1 + math.cos(math.pi * (step - warm) / (total - warm)) / 2)
+                )
+            ),
+            "You halved the cosine alone: brackets, (1 + cos(pi * progress)) / 2.",
         ),
     ),
     praise="It climbs, falls along half a cosine, and stays.",
@@ -374,6 +284,32 @@ CLIP = Exercise(
             "never",
             lambda g, most: g,
             "A gradient that is too long came back unchanged.",
+        ),
+        Mistake(
+            "from-above-only",
+            lambda g, most: np.minimum(g, most),
+            "You cut single entries, and only from above: shorten the whole vector by one factor.",
+        ),
+        Mistake(
+            "length-returned",
+            lambda g, most: min(_length(g), most),
+            "You returned the length: return the gradient, shortened.",
+        ),
+        Mistake(
+            "short-to-zero",
+            lambda g, most: g * most / _length(g) if _length(g) > most else 0 * g,
+            "A short gradient came back as zeros: return it as it is.",
+        ),
+        Mistake(
+            "square-of-the-sum",
+            _shorten(lambda g: np.abs(g.sum())),
+            "You squared the sum of the entries: square each entry, then add.",
+        ),
+        Mistake(
+            "subtracted",
+            lambda g, most: g - (_length(g) - most) if _length(g) > most else g,
+            "You subtracted the same from each entry, which turns the gradient: multiply it by"
+            " max_norm / length.",
         ),
     ),
     praise="Long gradients are shortened, and keep their direction.",

@@ -1,14 +1,11 @@
-"""Lesson 09: wrong and right answers as students write them."""
+"""Lesson 09, an interval: wrong and right answers as students write them."""
 
 import math
-import statistics
 
 import numpy as np
 from catalogue import right, wrong
 
-from lunsedu.exercises import check_disagreements, check_interval, check_paired_difference
-
-# --- an interval for a proportion -----------------------------------------------------------------
+from lunsedu.exercises import check_interval
 
 
 @wrong(check_interval, "That is the simple interval, share plus or minus")
@@ -87,6 +84,86 @@ def interval_width(successes, count, z):
     return high - low
 
 
+@wrong(check_interval, "The half width was not divided")
+def interval_half_not_divided(successes, count, z):
+    p = successes / count
+    middle = (p + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z * np.sqrt(p * (1 - p) / count + z**2 / (4 * count**2))
+    return middle - half, middle + half
+
+
+@wrong(check_interval, "You halved the half width")
+def interval_half_of_the_half(successes, count, z):
+    p = successes / count
+    middle = (p + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * np.sqrt(p * (1 - p) / count + z**2 / (4 * count**2))
+    return middle - half / 2, middle + half / 2
+
+
+@wrong(check_interval, "belongs under the root, too")
+def interval_root_too_short(successes, count, z):
+    p = successes / count
+    middle = (p + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * np.sqrt(p * (1 - p) / count) + z**2 / (4 * count**2)
+    return middle - half, middle + half
+
+
+@wrong(check_interval, "z is squared in")
+def interval_z_not_squared(successes, count, z):
+    p = successes / count
+    middle = (p + z / (2 * count)) / (1 + z / count)
+    half = z / (1 + z / count) * np.sqrt(p * (1 - p) / count + z / (4 * count**2))
+    return middle - half, middle + half
+
+
+@wrong(check_interval, "Brackets are missing in the middle")
+def interval_brackets_middle(successes, count, z):
+    p = successes / count
+    middle = p + z**2 / (2 * count) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * np.sqrt(p * (1 - p) / count + z**2 / (4 * count**2))
+    return middle - half, middle + half
+
+
+@wrong(check_interval, "Brackets are missing in the half width")
+def interval_brackets_half(successes, count, z):
+    p = successes / count
+    middle = (p + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / 1 + z**2 / count * np.sqrt(p * (1 - p) / count + z**2 / (4 * count**2))
+    return middle - half, middle + half
+
+
+@wrong(check_interval, "Brackets are missing under the root")
+def interval_brackets_share(successes, count, z):
+    p = successes / count
+    middle = (p + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * np.sqrt(p * 1 - p / count + z**2 / (4 * count**2))
+    return middle - half, middle + half
+
+
+@wrong(check_interval, "brackets, z**2 / (2 * count)")
+def interval_brackets_2_count(successes, count, z):
+    p = successes / count
+    middle = (p + z**2 / 2 * count) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * np.sqrt(p * (1 - p) / count + z**2 / (4 * count**2))
+    return middle - half, middle + half
+
+
+@wrong(check_interval, "brackets, z**2 / (4 * count**2)")
+def interval_brackets_4_count(successes, count, z):
+    p = successes / count
+    middle = (p + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * np.sqrt(p * (1 - p) / count + z**2 / 4 * count**2)
+    return middle - half, middle + half
+
+
+@wrong(check_interval, "and so does your term")
+def interval_brackets_below(successes, count, z):
+    p = successes / count
+    middle = (p + z**2 / 2 * count) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * np.sqrt(p * (1 - p) / count + z**2 / 4 * count**2)
+    return middle - half, middle + half
+
+
 @right(check_interval)
 def interval_plain(successes, count, z):
     p, extra, inside = pieces(successes, count, z)
@@ -100,133 +177,3 @@ def interval_by_quadratic_equation(successes, count, z):
     share = successes / count
     roots = np.roots([1 + z * z / count, -2 * share - z * z / count, share * share])
     return np.sort(roots.real)
-
-
-# --- a paired difference --------------------------------------------------------------------------
-
-
-def around(mean, half):
-    return mean, mean - half, mean + half
-
-
-def gaps(first, second):
-    return np.array(first) - np.array(second)
-
-
-@wrong(check_paired_difference, "added the spreads of the two")
-def paired_as_two_samples(first, second, z):
-    spread = (statistics.variance(first) / len(first)) + (statistics.variance(second) / len(second))
-    return around(gaps(first, second).mean(), z * spread**0.5)
-
-
-@wrong(check_paired_difference, "std(ddof=1)")
-def paired_numpy_default(first, second, z):
-    d = gaps(first, second)
-    return around(d.mean(), z * d.std() / np.sqrt(d.size))
-
-
-@wrong(check_paired_difference, "spread of one difference")
-def paired_spread(first, second, z):
-    d = gaps(first, second)
-    return around(d.mean(), z * d.std(ddof=1))
-
-
-@wrong(check_paired_difference, "divide by its square root")
-def paired_over_n(first, second, z):
-    d = gaps(first, second)
-    return around(d.mean(), z * d.std(ddof=1) / d.size)
-
-
-@wrong(check_paired_difference, "first minus second")
-def paired_backwards(first, second, z):
-    d = gaps(second, first)
-    return around(d.mean(), z * d.std(ddof=1) / np.sqrt(d.size))
-
-
-@wrong(check_paired_difference, "not multiplied by z")
-def paired_without_z(first, second, z):
-    d = gaps(first, second)
-    return around(d.mean(), d.std(ddof=1) / np.sqrt(d.size))
-
-
-@wrong(check_paired_difference, "You used the variance")
-def paired_variance(first, second, z):
-    d = gaps(first, second)
-    return around(d.mean(), z * d.var(ddof=1) / np.sqrt(d.size))
-
-
-@wrong(check_paired_difference, "keep their signs")
-def paired_sizes(first, second, z):
-    d = abs(gaps(first, second))
-    return around(d.mean(), z * d.std(ddof=1) / np.sqrt(d.size))
-
-
-@right(check_paired_difference)
-def paired_statistics_module(first, second, z):
-    d = [float(a) - float(b) for a, b in zip(first, second, strict=True)]
-    return around(statistics.fmean(d), z * statistics.stdev(d) / math.sqrt(len(d)))
-
-
-@right(check_paired_difference)
-def paired_by_sums(first, second, z):
-    d = gaps(first, second)
-    n, mean = len(d), d.sum() / len(d)
-    error = np.sqrt(((d - mean) ** 2).sum() / (n * (n - 1)))
-    return list(around(mean, z * error))
-
-
-# --- disagreements --------------------------------------------------------------------------------
-
-
-@wrong(check_disagreements, "The two are swapped")
-def disagreements_swapped(first, second):
-    a, b = np.array(first), np.array(second)
-    return (b & ~a).sum(), (a & ~b).sum()
-
-
-@wrong(check_disagreements, "all right answers of each")
-def disagreements_totals(first, second):
-    return np.sum(first), np.sum(second)
-
-
-@wrong(check_disagreements, "say nothing about")
-def disagreements_with_ties(first, second):
-    a, b = np.array(first), np.array(second)
-    return (a >= b).sum(), (b >= a).sum()
-
-
-@wrong(check_disagreements, "You returned one difference")
-def disagreements_difference(first, second):
-    return int(np.sum(first)) - int(np.sum(second))
-
-
-@wrong(check_disagreements, "also where both were wrong")
-def disagreements_of_wrong(first, second):
-    return sum(1 for b in second if not b), sum(1 for a in first if not a)
-
-
-@wrong(check_disagreements, "You counted agreements")
-def disagreements_agreements(first, second):
-    a, b = np.array(first), np.array(second)
-    return (a & b).sum(), (~a & ~b).sum()
-
-
-@wrong(check_disagreements, "`won = (first & ~second).sum()`")
-def disagreements_of_lists(first, second):
-    won = (first & ~second).sum()
-    return won, (second & ~first).sum()
-
-
-@right(check_disagreements)
-def disagreements_arrays(first, second):
-    a, b = np.array(first), np.array(second)
-    return (a & ~b).sum(), (b & ~a).sum()
-
-
-@right(check_disagreements)
-def disagreements_loop(first, second):
-    counts = [0, 0]
-    for a, b in zip(first, second, strict=True):
-        if a != b:
-            counts[0 if a else 1] += 1
-    return counts

@@ -1,119 +1,11 @@
-"""Lesson 05: wrong and right answers as students write them."""
+"""Lesson 05, schedule and clipping: wrong and right answers as students write them."""
 
 import math
 
 import numpy as np
 from catalogue import right, wrong
 
-from lunsedu.exercises import check_adamw_step, check_clip_gradient, check_learning_rate
-
-# --- AdamW ----------------------------------------------------------------------------------------
-
-
-@wrong(check_adamw_step, "were not corrected")
-def adam_uncorrected(p, g, m, v, step, lr, beta1, beta2, eps, decay):
-    m = beta1 * m + (1 - beta1) * g
-    v = beta2 * v + (1 - beta2) * g * g
-    return p - lr * (m / (np.sqrt(v) + eps) + decay * p), m, v
-
-
-def means(g, m, v, beta1, beta2):
-    return m + (1 - beta1) * (g - m), v + (1 - beta2) * (g * g - v)
-
-
-@wrong(check_adamw_step, "v was not corrected")
-def adam_only_m(p, g, m, v, step, lr, beta1, beta2, eps, decay):
-    m, v = means(g, m, v, beta1, beta2)
-    update = m / (1 - beta1**step) / (v**0.5 + eps)
-    return p - lr * update - lr * decay * p, m, v
-
-
-@wrong(check_adamw_step, "steps are counted from 1 already")
-def adam_late(p, g, m, v, step, lr, beta1, beta2, eps, decay):
-    m, v = means(g, m, v, beta1, beta2)
-    m_hat, v_hat = m / (1 - beta1 ** (step + 1)), v / (1 - beta2 ** (step + 1))
-    return p - lr * (m_hat / (v_hat**0.5 + eps) + decay * p), m, v
-
-
-@wrong(check_adamw_step, "eps stands under the root")
-def adam_eps_inside(p, g, m, v, step, lr, beta1, beta2, eps, decay):
-    m, v = means(g, m, v, beta1, beta2)
-    m_hat, v_hat = m / (1 - beta1**step), v / (1 - beta2**step)
-    return p - lr * m_hat / np.sqrt(v_hat + eps) - lr * decay * p, m, v
-
-
-@wrong(check_adamw_step, "square root of v is missing")
-def adam_without_root(p, g, m, v, step, lr, beta1, beta2, eps, decay):
-    m, v = means(g, m, v, beta1, beta2)
-    m_hat, v_hat = m / (1 - beta1**step), v / (1 - beta2**step)
-    return p - lr * m_hat / (v_hat + eps) - lr * decay * p, m, v
-
-
-@wrong(check_adamw_step, "uphill")
-def adam_uphill(p, g, m, v, step, lr, beta1, beta2, eps, decay):
-    m, v = means(g, m, v, beta1, beta2)
-    m_hat, v_hat = m / (1 - beta1**step), v / (1 - beta2**step)
-    return p + lr * m_hat / (np.sqrt(v_hat) + eps) - lr * decay * p, m, v
-
-
-@wrong(check_adamw_step, "That is Adam with L2")
-def adam_l2(p, g, m, v, step, lr, beta1, beta2, eps, decay):
-    g = g + decay * p
-    m, v = means(g, m, v, beta1, beta2)
-    return p - lr * m / (1 - beta1**step) / (np.sqrt(v / (1 - beta2**step)) + eps), m, v
-
-
-@wrong(check_adamw_step, "weight decay is missing")
-def adam_without_decay(p, g, m, v, step, lr, beta1, beta2, eps, decay):
-    m, v = means(g, m, v, beta1, beta2)
-    return p - lr * m / (1 - beta1**step) / (np.sqrt(v / (1 - beta2**step)) + eps), m, v
-
-
-@wrong(check_adamw_step, "multiplied by lr, too")
-def adam_decay_without_lr(p, g, m, v, step, lr, beta1, beta2, eps, decay):
-    m, v = means(g, m, v, beta1, beta2)
-    update = m / (1 - beta1**step) / (np.sqrt(v / (1 - beta2**step)) + eps)
-    return (1 - decay) * p - lr * update, m, v
-
-
-@wrong(check_adamw_step, "return the running means themselves")
-def adam_returns_corrected(p, g, m, v, step, lr, beta1, beta2, eps, decay):
-    m, v = means(g, m, v, beta1, beta2)
-    m, v = m / (1 - beta1**step), v / (1 - beta2**step)
-    return p - lr * m / (np.sqrt(v) + eps) - lr * decay * p, m, v
-
-
-@wrong(check_adamw_step, "changes its argument `p` in place")
-def adam_in_place(p, g, m, v, step, lr, beta1, beta2, eps, decay):
-    new_m, new_v = means(g, m, v, beta1, beta2)
-    p -= lr * decay * p
-    p -= lr * new_m / (1 - beta1**step) / (np.sqrt(new_v / (1 - beta2**step)) + eps)
-    return p, new_m, new_v
-
-
-@wrong(check_adamw_step, "expected 3 values to be returned (p, m, v)")
-def adam_returns_p(p, g, m, v, step, lr, beta1, beta2, eps, decay):
-    return p - lr * g
-
-
-@right(check_adamw_step)
-def adam_as_published(p, g, m, v, step, lr, beta1, beta2, eps, decay):
-    m = beta1 * m + (1 - beta1) * g
-    v = beta2 * v + (1 - beta2) * g**2
-    m_hat, v_hat = m / (1 - beta1**step), v / (1 - beta2**step)
-    return p - lr * (m_hat / (np.sqrt(v_hat) + eps) + decay * p), m, v
-
-
-@right(check_adamw_step)
-def adam_by_loops(p, g, m, v, step, lr, beta1, beta2, eps, decay):
-    p, m, v = p.tolist(), m.tolist(), v.tolist()
-    for i in range(len(p)):
-        m[i] += (1 - beta1) * (g[i] - m[i])
-        v[i] += (1 - beta2) * (g[i] ** 2 - v[i])
-        update = m[i] / (1 - beta1**step) / (math.sqrt(v[i] / (1 - beta2**step)) + eps)
-        p[i] = p[i] * (1 - lr * decay) - lr * update
-    return p, m, v
-
+from lunsedu.exercises import check_clip_gradient, check_learning_rate
 
 # --- the schedule ---------------------------------------------------------------------------------
 
@@ -186,6 +78,70 @@ def rate_climbs_again(step, peak, warmup_steps, total_steps, final_share):
     progress = (step - warmup_steps) / (total_steps - warmup_steps)
     wave = (1 + math.cos(math.pi * progress)) / 2
     return peak * (final_share + (1 - final_share) * wave)
+
+
+@wrong(check_learning_rate, "ask for step < warmup_steps")
+def rate_one_step_too_long(step, peak, warmup_steps, total_steps, final_share):
+    if step <= warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    progress = min(1, (step - warmup_steps) / (total_steps - warmup_steps))
+    return peak * (final_share + (1 - final_share) * (1 + np.cos(np.pi * progress)) / 2)
+
+
+@wrong(check_learning_rate, "does not reach 1 at the end")
+def rate_divided_by_all(step, peak, warmup_steps, total_steps, final_share):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    progress = min(1, (step - warmup_steps) / total_steps)
+    return peak * (final_share + (1 - final_share) * (1 + np.cos(np.pi * progress)) / 2)
+
+
+@wrong(check_learning_rate, "with / and not with //")
+def rate_whole_steps(step, peak, warmup_steps, total_steps, final_share):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    progress = min(1, (step - warmup_steps) // (total_steps - warmup_steps))
+    return peak * (final_share + (1 - final_share) * (1 + np.cos(np.pi * progress)) / 2)
+
+
+@wrong(check_learning_rate, "It is min")
+def rate_max_for_min(step, peak, warmup_steps, total_steps, final_share):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    progress = max(1, (step - warmup_steps) / (total_steps - warmup_steps))
+    return peak * (final_share + (1 - final_share) * (1 + np.cos(np.pi * progress)) / 2)
+
+
+@wrong(check_learning_rate, "low and climbs to the peak")
+def rate_climbs(step, peak, warmup_steps, total_steps, final_share):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    progress = min(1, (step - warmup_steps) / (total_steps - warmup_steps))
+    return peak * (final_share + (1 - final_share) * (1 - np.cos(np.pi * progress)) / 2)
+
+
+@wrong(check_learning_rate, "pi is missing")
+def rate_without_pi(step, peak, warmup_steps, total_steps, final_share):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    progress = min(1, (step - warmup_steps) / (total_steps - warmup_steps))
+    return peak * (final_share + (1 - final_share) * (1 + np.cos(progress)) / 2)
+
+
+@wrong(check_learning_rate, "radians")
+def rate_in_degrees(step, peak, warmup_steps, total_steps, final_share):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    progress = min(1, (step - warmup_steps) / (total_steps - warmup_steps))
+    return peak * (final_share + (1 - final_share) * (1 + np.cos(180 * progress)) / 2)
+
+
+@wrong(check_learning_rate, "You halved the cosine alone")
+def rate_half_of_the_cosine(step, peak, warmup_steps, total_steps, final_share):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    progress = min(1, (step - warmup_steps) / (total_steps - warmup_steps))
+    return peak * (final_share + (1 - final_share) * (1 + np.cos(np.pi * progress) / 2))
 
 
 @right(check_learning_rate)
@@ -267,6 +223,36 @@ def clip_in_place(gradient, max_norm):
 def clip_zeros(gradient, max_norm):
     norm = np.sqrt(gradient @ gradient)
     return gradient * np.minimum(norm, max_norm) / norm
+
+
+@wrong(check_clip_gradient, "only from above")
+def clip_from_above(gradient, max_norm):
+    return np.clip(gradient, None, max_norm)
+
+
+@wrong(check_clip_gradient, "You returned the length")
+def clip_returns_length(gradient, max_norm):
+    return min(np.sqrt(sum(gradient**2)), max_norm)
+
+
+@wrong(check_clip_gradient, "came back as zeros")
+def clip_short_to_zero(gradient, max_norm):
+    clipped, norm = np.zeros_like(gradient), np.sqrt((gradient**2).sum())
+    if norm > max_norm:
+        clipped = gradient * max_norm / norm
+    return clipped
+
+
+@wrong(check_clip_gradient, "square each entry, then add")
+def clip_by_square_of_the_sum(gradient, max_norm):
+    norm = np.sqrt(gradient.sum() ** 2)
+    return gradient * (max_norm / norm) if norm > max_norm else gradient
+
+
+@wrong(check_clip_gradient, "subtracted the same from each entry")
+def clip_subtracts(gradient, max_norm):
+    norm = np.sqrt((gradient**2).sum())
+    return gradient - (norm - max_norm) if norm > max_norm else gradient
 
 
 @right(check_clip_gradient)
