@@ -187,19 +187,18 @@ def _tokenizer(field, config):
     kinds = field("tokenizer.ggml.token_type", [1] * len(tokens))
     if len(kinds) != len(tokens):
         raise ValueError("its tokens and their types are not equally many")
-    vocab, added = {}, []
-    for i, (token, kind) in enumerate(zip(tokens, kinds, strict=True)):
-        if kind in (CONTROL, USER_DEFINED):
-            added.append({"id": i, "content": token, "special": kind == CONTROL})
-        else:
-            vocab[token] = i
+    added = [
+        {"id": i, "content": token, "special": kind == CONTROL}
+        for i, (token, kind) in enumerate(zip(tokens, kinds, strict=True))
+        if kind in (CONTROL, USER_DEFINED)
+    ]
     text = json.dumps(
         {
             "added_tokens": added,
             "pre_tokenizer": PRE_TOKENIZERS[field("tokenizer.ggml.pre")],
             "model": {
                 "type": "BPE",
-                "vocab": vocab,
+                "vocab": {token: i for i, token in enumerate(tokens)},
                 "merges": field("tokenizer.ggml.merges"),
             },
         }

@@ -269,12 +269,14 @@ def _read_tokenizer(path, vocab_size):
     """
     tokenizer = Tokenizer.load(path)
     content = json.loads(path.read_text(encoding="utf-8"))
-    added = content.get("added_tokens") or []
-    used = {*content["model"]["vocab"].values(), *(token["id"] for token in added)}
-    unused = [i for i in range(min(vocab_size, MAX_ID)) if i not in used]
+    vocab, added = content["model"]["vocab"], content.get("added_tokens") or []
+    used = {*vocab.values(), *(token["id"] for token in added)}
+    unused = {f"<|unused {i}|>": i for i in range(min(vocab_size, MAX_ID)) if i not in used}
     if unused:
-        names = [{"id": i, "content": f"<|unused {i}|>", "special": True} for i in unused]
-        tokenizer = Tokenizer.from_json(json.dumps({**content, "added_tokens": added + names}))
+        vocab.update(unused)  # in both places: what stands in one alone, others number anew
+        added += [{"id": i, "content": name, "special": True} for name, i in unused.items()]
+        content["added_tokens"] = added
+        tokenizer = Tokenizer.from_json(json.dumps(content))
     return tokenizer, content.get("post_processor")
 
 

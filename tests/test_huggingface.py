@@ -324,6 +324,25 @@ def test_a_foreign_folder_goes_out_again(tmp_path, interop):
     assert tokenizer.bos_token == "<start>"
 
 
+def test_ids_without_a_token_keep_their_places(tmp_path, interop):
+    """Ids 40 and 41 have no token, and the table ends in six unused rows."""
+    write_llama(interop, tmp_path / "in", vocab_size=340)
+    path = tmp_path / "in" / "tokenizer.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    vocab = {t: i + 2 * (i >= 40) for t, i in content["model"]["vocab"].items()}
+    content["model"]["vocab"] = vocab
+    path.write_text(json.dumps(content), encoding="utf-8")
+    lm = LunsformterModel.from_pretrained(tmp_path / "in")
+    assert lm.tokenizer.token_text(41) == "<|unused 41|>"
+    lm.save_pretrained(tmp_path / "out")
+    theirs = interop.transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    for text in TEXTS:
+        ids = lm.tokenizer.encode(text)
+        assert min(i for i in ids if i > 39) > 41
+        assert theirs.encode(text, split_special_tokens=True) == ids
+        assert lm.tokenizer.decode(ids) == text
+
+
 @pytest.mark.parametrize(
     "name, changes, message",
     [

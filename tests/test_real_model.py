@@ -147,7 +147,10 @@ def test_a_small_gguf_file_is_read_bit_for_bit(gguf, tmp_path, tied):
     back, their_tokenizer = from_gguf(path)
     assert back.config == model.config
     assert np.array_equal(back.parameters, model.parameters)
-    assert their_tokenizer == tokenizer
+    for text in TEXTS:
+        assert their_tokenizer.encode(text, True, True) == tokenizer.encode(text, True, True)
+    assert their_tokenizer.specials == tokenizer.specials
+    assert their_tokenizer.merges == tokenizer.merges
 
 
 @pytest.mark.parametrize("kind, error", [("F16", 1e-3), ("Q8_0", 2e-2), ("Q4_1", 0.3)])
@@ -362,6 +365,17 @@ def test_transformers_gives_the_same_logits(smollm2):
             do_sample=False,
         )
     assert greedy(smollm2.model, prompt[0], 12).token_ids == out[0].tolist()
+
+
+def test_transformers_gives_the_same_ids_when_it_goes_out_again(smollm2, tmp_path):
+    reason = 'needs the extra [interop]: pip install "lunsedu[interop]"'
+    transformers = pytest.importorskip("transformers", reason=reason)
+    LunsformterModel.from_parts(smollm2.model, smollm2.tokenizer).save_pretrained(tmp_path)
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    assert len(theirs) == smollm2.tokenizer.vocab_size
+    assert theirs.eos_token_id == smollm2.tokenizer.eos_id
+    for text in [*TEXTS, "<|im_start|>user\nHello!<|im_end|>\n"]:
+        assert theirs.encode(text) == smollm2.tokenizer.encode(text, parse_special=True)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads memory as Linux tells it")
