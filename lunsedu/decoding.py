@@ -92,8 +92,8 @@ def sample(
     penalty = _check_penalty(repetition_penalty)
     rng = np.random.default_rng(seed) if rng is None else rng
 
-    def choose(logits, path):
-        logits = _penalised(logits, path, penalty)  # [V]
+    def choose(place, row, path):
+        logits = _penalised(place.logits[row], path, penalty)  # [V]
         if temperature == 0:
             return int(np.argmax(logits))
         return _draw(_filtered(logits, temperature, top_k, top_p), rng)
@@ -163,7 +163,7 @@ def insideout(
     place, cache = run.prefill()
     trunk = run.root
     if branch == "uncertain":
-        while place.probs[0, token := choose(place.logits[0], trunk)] >= certain:
+        while place.prob(0, token := choose(place, 0, trunk)) >= certain:
             trunk = trunk.extend(place, 0, token)
             if run.is_over(trunk):
                 return run.result([trunk], "InsideOut", score, verbose=verbose)
@@ -181,11 +181,11 @@ def insideout(
 
 
 def _start_and_expand(run, count, choose):
-    """Return `count` paths, each with every token picked by choose(logits [V], path) -> id."""
+    """Return `count` paths, each with every token picked by choose(place, row, path) -> id."""
     if run.limit == 0:
         return [run.root] * count
     place, cache = run.prefill()
-    starts = [run.root.extend(place, 0, choose(place.logits[0], run.root)) for _ in range(count)]
+    starts = [run.root.extend(place, 0, choose(place, 0, run.root)) for _ in range(count)]
     return _expand(run, starts, cache.select([0] * count), choose)
 
 
@@ -194,15 +194,14 @@ def _expand(run, paths, cache, choose):
     over = []
     while True:
         rows = [i for i, path in enumerate(paths) if not run.is_over(path)]
-        over += [path for path in paths if run.is_over(path)]
-        if not rows:
-            return over
         if len(rows) < len(paths):  # those that are over take no further part
+            over += [path for path in paths if run.is_over(path)]
+            if not rows:
+                return over
             paths, cache = [paths[i] for i in rows], cache.select(rows)
         place = run.step([path.token for path in paths], cache)
         paths = [
-            path.extend(place, row, choose(place.logits[row], path))
-            for row, path in enumerate(paths)
+            path.extend(place, row, choose(place, row, path)) for row, path in enumerate(paths)
         ]
 
 
@@ -215,9 +214,11 @@ def _check_penalty(penalty):
 
 
 def _likeliest(repetition_penalty):
-    """Return choose(logits [V], path) -> the likeliest token, the lower id where they tie."""
+    """Return choose(place, row, path) -> the likeliest token, the lower id where they tie."""
     penalty = _check_penalty(repetition_penalty)
-    return lambda logits, path: int(np.argmax(_penalised(logits, path, penalty)))
+    if penalty == 1.0:
+        return lambda place, row, path: place.likeliest[row]
+    return lambda place, row, path: int(_penalised(place.logits[row], path, penalty).argmax())
 
 
 def _penalised(logits, path, penalty):

@@ -93,53 +93,67 @@ def strongest(values, count):
 class Place:
     """What may come next, for each row of a batch.
 
-    probs [B, V] are the model's probabilities, float64, over the whole vocabulary. logits [B, V]
-    are what decoders choose from: those of forbidden tokens are -inf.
+    logits [B, V] are what decoders choose from, float64: those of forbidden tokens are -inf.
+    likeliest [B] lists the token with the largest of them in each row, the lower id where two tie.
+    Probabilities are the model's own, over the whole vocabulary.
     """
 
     def __init__(self, logits, forbidden):
-        logits = np.array(logits, dtype=np.float64)  # [B, V], a copy
-        if np.isnan(logits).any() or (logits == np.inf).any():
-            raise ValueError(
-                "the model's logits contain NaN or infinity, so nothing can be chosen:"
-                " load an earlier save, or train again with a lower learning rate"
-            )
-        top = logits.max(axis=-1, keepdims=True)  # [B, 1]
-        odds = np.exp(logits - np.where(top > -np.inf, top, 0.0))  # [B, V]
-        logits[:, forbidden] = -np.inf
-        if (logits.max(axis=-1) == -np.inf).any():
-            raise ValueError(
-                "the model gives no token that may come next a probability above 0:"
-                " it was asked to continue something that it holds impossible"
-            )
-        self.probs = odds / odds.sum(axis=-1, keepdims=True)  # [B, V]
-        self.logits = logits
-        self._alternatives = {}
+        self.logits = np.array(logits, dtype=np.float64)  # [B, V], a copy
+        top = self.logits.max(axis=-1, keepdims=True)  # [B, 1]; NaN where any logit is NaN
+        self._top = top[:, 0].tolist()  # [B]
+        if not all(map(math.isfinite, self._top)):
+            _refuse(self._top)
+        odds = self.logits - top  # [B, V]
+        self._total = np.exp(odds, out=odds).sum(axis=-1).tolist()  # [B]
+        for token in forbidden:
+            self.logits[:, token] = -np.inf
+        self.likeliest = self.logits.argmax(axis=-1).tolist()  # [B]
+        for row, token in enumerate(self.likeliest):
+            if self.logits[row, token] == -np.inf:
+                _refuse([-np.inf])
+
+    def prob(self, row, token):
+        """Return the probability of a token that may come next in this row."""
+        return math.exp(self.logits[row, token] - self._top[row]) / self._total[row]
 
     def alternatives(self, row):
         """Return [(id, probability), …] of the strongest tokens in this row, strongest first."""
-        if row not in self._alternatives:
-            ids = strongest(self.logits[row], NUM_ALTERNATIVES).tolist()
-            self._alternatives[row] = [(i, float(self.probs[row, i])) for i in ids]
-        return self._alternatives[row]
+        ids = strongest(self.logits[row], NUM_ALTERNATIVES).tolist()
+        return [(token, self.prob(row, token)) for token in ids]
+
+
+def _refuse(top):
+    """Raise ValueError for largest logits `top` [B] of which one is no finite number."""
+    if any(value != -np.inf and not math.isfinite(value) for value in top):
+        raise ValueError(
+            "the model's logits contain NaN or infinity, so nothing can be chosen:"
+            " load an earlier save, or train again with a lower learning rate"
+        )
+    raise ValueError(
+        "the model gives no token that may come next a probability above 0:"
+        " it was asked to continue something that it holds impossible"
+    )
 
 
 class Path:
-    """A candidate while it grows: its last token, and the path that leads there."""
+    """A candidate while it grows: its last token, where that was chosen, and the path before."""
 
-    __slots__ = ("parent", "token", "prob", "alternatives", "length", "total_prob", "total_log")
+    __slots__ = ("parent", "token", "prob", "place", "row", "length", "total_prob", "total_log")
 
-    def __init__(self, parent=None, token=None, prob=1.0, alternatives=None):
-        self.parent, self.token, self.prob, self.alternatives = parent, token, prob, alternatives
-        self.length = parent.length + 1 if parent else 0
-        self.total_prob = parent.total_prob + prob if parent else 0.0
-        log = math.log(prob) if prob > 0 else -math.inf
-        self.total_log = parent.total_log + log if parent else 0.0
+    def __init__(self, parent=None, token=None, prob=1.0, place=None, row=None):
+        self.parent, self.token, self.prob, self.place, self.row = parent, token, prob, place, row
+        if parent is None:
+            self.length, self.total_prob, self.total_log = 0, 0.0, 0.0
+        else:
+            self.length = parent.length + 1
+            self.total_prob = parent.total_prob + prob
+            self.total_log = parent.total_log + (math.log(prob) if prob > 0 else -math.inf)
 
     def extend(self, place, row, token):
         """Return this path and one more token, chosen at `place` in `row`."""
         token = int(token)
-        return Path(self, token, float(place.probs[row, token]), place.alternatives(row))
+        return Path(self, token, place.prob(row, token), place, row)
 
     def steps(self):
         """Return the paths after the first, second, … last token, as a list."""
@@ -227,7 +241,7 @@ class Run:
 
     def is_over(self, path):
         """True when the path takes no further part: it reached <|eos|> or the last token."""
-        return self.is_finished(path) or path.length == self.limit
+        return path.length == self.limit or self.is_finished(path)
 
     def result(self, paths, method, score, prefer_finished=False, *, fork=0, verbose=False):
         """Rank the paths and return them as a Result; print its trace when `verbose`.
@@ -270,10 +284,11 @@ class Run:
             finished=self.is_finished(path),
             tokens=[self._token_text(step.token) for step in steps],
             text=self._read([step.token for step in steps]),
-            alternatives=[
-                [(i, self._token_text(i), prob) for i, prob in step.alternatives] for step in steps
+            start_prob=steps[fork].prob if steps else 1.0,
+            look_back=lambda: [
+                [(i, self._token_text(i), p) for i, p in step.place.alternatives(step.row)]
+                for step in steps
             ],
-            start_prob=float(probs[fork]) if steps else 1.0,
         )
 
     def _token_text(self, token):

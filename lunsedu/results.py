@@ -5,7 +5,9 @@ holds them all, ranked, and shows itself as plain text in a terminal and as a ta
 (drawn in `lunsedu.results_html`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -60,8 +62,7 @@ class Candidate:
 
     token_ids, tokens, probs [T] and alternatives have one entry for each generated token, the
     first and <|eos|> included. `probs` are the model's own probabilities, before any temperature,
-    filter or penalty. `alternatives[t]` lists (id, text, probability) of the strongest tokens at
-    that place, strongest first, the chosen one among them if it is that strong.
+    filter or penalty.
     """
 
     token_ids: list  # of int
@@ -70,8 +71,16 @@ class Candidate:
     finished: bool  # ended with <|eos|>; otherwise it was cut at the last token allowed
     tokens: list  # of str, as shown to people
     text: str  # the generated text without special tokens
-    alternatives: list  # of lists of (id, text, probability)
     start_prob: float  # probability of the token at which the candidates fork
+    look_back: Callable  # () -> the alternatives; found only when somebody looks at them
+
+    @cached_property
+    def alternatives(self):
+        """For each token, (id, text, probability) of the strongest tokens at its place.
+
+        Strongest first, the chosen one among them if it is that strong.
+        """
+        return self.look_back()
 
     def running_scores(self, score):
         """Return the score after each token, [T]; `score` as in `running_scores`."""
