@@ -14,12 +14,14 @@ import math
 import operator
 import time
 import warnings
+from functools import partial
 
 import numpy as np
 
 from lunsedu.results import Candidate, Result, score_tokens, trace
 
 NUM_ALTERNATIVES = 5
+SMALL_VOCABULARY = 5000  # tokens; up to here a place of five rows takes at most 0.2 MB
 
 
 def check_count(name, value, minimum):
@@ -112,6 +114,7 @@ class Place:
         for row, token in enumerate(self.likeliest):
             if self.logits[row, token] == -np.inf:
                 _refuse([-np.inf])
+        self._alternatives = {}
 
     def prob(self, row, token):
         """Return the probability of a token that may come next in this row."""
@@ -119,8 +122,21 @@ class Place:
 
     def alternatives(self, row):
         """Return [(id, probability), …] of the strongest tokens in this row, strongest first."""
-        ids = strongest(self.logits[row], NUM_ALTERNATIVES).tolist()
-        return [(token, self.prob(row, token)) for token in ids]
+        if row not in self._alternatives:
+            ids = strongest(self.logits[row], NUM_ALTERNATIVES).tolist()
+            self._alternatives[row] = [(token, self.prob(row, token)) for token in ids]
+        return self._alternatives[row]
+
+    def look_back(self, row):
+        """Return a function that returns the alternatives later.
+
+        Finding them takes as long as the step of a small model. But where the vocabulary is large,
+        keeping all its logits for later would take hundreds of megabytes, so they are found now.
+        """
+        if self.logits.shape[1] <= SMALL_VOCABULARY:
+            return partial(self.alternatives, row)
+        found = self.alternatives(row)
+        return lambda: found
 
 
 def _refuse(top):
@@ -137,12 +153,12 @@ def _refuse(top):
 
 
 class Path:
-    """A candidate while it grows: its last token, where that was chosen, and the path before."""
+    """A candidate while it grows: its last token, what else was possible there, the path before."""
 
-    __slots__ = ("parent", "token", "prob", "place", "row", "length", "total_prob", "total_log")
+    __slots__ = ("parent", "token", "prob", "look_back", "length", "total_prob", "total_log")
 
-    def __init__(self, parent=None, token=None, prob=1.0, place=None, row=None):
-        self.parent, self.token, self.prob, self.place, self.row = parent, token, prob, place, row
+    def __init__(self, parent=None, token=None, prob=1.0, look_back=None):
+        self.parent, self.token, self.prob, self.look_back = parent, token, prob, look_back
         if parent is None:
             self.length, self.total_prob, self.total_log = 0, 0.0, 0.0
         else:
@@ -153,7 +169,7 @@ class Path:
     def extend(self, place, row, token):
         """Return this path and one more token, chosen at `place` in `row`."""
         token = int(token)
-        return Path(self, token, place.prob(row, token), place, row)
+        return Path(self, token, place.prob(row, token), place.look_back(row))
 
     def steps(self):
         """Return the paths after the first, second, … last token, as a list."""
@@ -286,8 +302,7 @@ class Run:
             text=self._read([step.token for step in steps]),
             start_prob=steps[fork].prob if steps else 1.0,
             look_back=lambda: [
-                [(i, self._token_text(i), p) for i, p in step.place.alternatives(step.row)]
-                for step in steps
+                [(i, self._token_text(i), prob) for i, prob in step.look_back()] for step in steps
             ],
         )
 

@@ -1,3 +1,4 @@
+import gc
 import itertools
 import warnings
 
@@ -7,6 +8,7 @@ from fakes import LetterTokenizer, TableModel, table_from_probs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lunsedu import paths
 from lunsedu.decoding import beam_search, exhaustive, greedy, insideout, sample
 from lunsedu.model import Lunsformter, LunsformterConfig
 from lunsedu.results import score_tokens
@@ -227,6 +229,21 @@ def test_what_every_decoder_promises(model, prompt, max_tokens, name):
                 top = [prob for _, _, prob in c.alternatives[t]]
                 strongest = may_come_next(model, prompt, c.token_ids[:t])[:5]
                 assert top == pytest.approx([p for _, p in strongest], abs=1e-14)
+
+
+def test_a_large_vocabulary_gives_the_same_alternatives_and_keeps_no_logits(monkeypatch):
+    model = TableModel(vocab_size=20, seed=1)
+    looked_back = {}
+    for limit in (20, 19):
+        monkeypatch.setattr(paths, "SMALL_VOCABULARY", limit)
+        result = insideout(model, [1, 5, 6], 8, num_candidates=4)
+        kept = [thing for thing in gc.get_objects() if isinstance(thing, paths.Place)]
+        assert bool(kept) == (limit == 20)
+        looked_back[limit] = [candidate.alternatives for candidate in result.candidates]
+        del result, kept
+        gc.collect()
+    assert looked_back[20] == looked_back[19]
+    assert [len(place) for place in looked_back[20][0]] == [5] * len(looked_back[20][0])
 
 
 # --- cost ----------------------------------------------------------------------------------------
