@@ -55,9 +55,12 @@ def prose(notebook):
     return "\n\n".join(source(cell) for cell in cells(notebook, "markdown"))
 
 
+TAG = re.compile(r"</?[a-zA-Z][^<>]*>")  # "a < b" is no tag, and hides no words up to the next ">"
+
+
 def count_words(text):
     """Words a reader reads: no HTML tags, no link targets, no bars of tables."""
-    text = re.sub(r"\]\([^)]*\)", "]", re.sub(r"<[^>]+>", " ", text))
+    text = re.sub(r"\]\([^)]*\)", "]", re.sub(TAG, " ", text))
     return sum(bool(re.search(r"\w", word)) for word in text.split())
 
 

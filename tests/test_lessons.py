@@ -236,6 +236,21 @@ def test_cells_out_of_order_are_caught():
         assert any("in order" in problem for problem in rules.form_problems(made, "03_model.ipynb"))
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("One two, three.", 3),
+        ("<details><summary>Answer</summary>\n\nIt is 4.\n\n</details>", 4),
+        ('a <br/> b <b class="x">c</b>', 3),
+        ("if a < b then c, and d > e", 8),  # a bare < hides nothing
+        ("1 <2 and 3> 2", 5),
+        ("[the model](03_model.ipynb) | x |", 3),
+    ],
+)
+def test_words_are_those_that_a_reader_reads(text, words):
+    assert rules.count_words(text) == words
+
+
 def test_lines_that_are_no_code_do_not_count():
     text = "import os\n\n# a note\nx = f(\n    1,\n)\nshow(\n    figure,\n    alt='a'\n    'b',\n)"
     assert rules.count_code_lines(text) == 3  # x = f(, 1, show(
