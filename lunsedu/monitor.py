@@ -47,7 +47,7 @@ class Monitor(Shell):
         floors = {} if floor is None else floor if isinstance(floor, dict) else {"floor": floor}
         self.state = TrainingState(prompt=prompt, floors=floors)
         self._task = self._steps = None
-        self._first_epoch = lm.history.epochs
+        self._begin()
         self.start_button = button("Start", "play")
         self.pause_button = button("Pause", "pause")
         self.stop_button = button("Stop", "stop")
@@ -75,14 +75,17 @@ class Monitor(Shell):
 
         return training_picture(self.state)
 
+    def _begin(self):
+        """What follows in the history belongs to this training."""
+        history = self.lm.history
+        self.state.first_epoch, self.state.first_step = history.epochs, len(history.step_loss)
+
     def _read_history(self):
         history, state = self.lm.history, self.state
         batch_size = self.settings.get("batch_size", self.lm._settings.batch_size)
         state.steps_per_epoch = -(-self._count // batch_size)
-        state.epoch = history.epochs
-        state.epochs = self._first_epoch + self.epochs
-        state.step_losses = list(history.step_loss)
-        state.validation_losses = list(history.validation_loss)
+        state.history = history
+        state.epochs = state.first_epoch + self.epochs
 
     def _set_buttons(self):
         status = self.state.status
@@ -115,7 +118,7 @@ class Monitor(Shell):
             if other is not None:
                 raise ValueError("another monitor trains this model already: stop that one first")
             self._steps = self.lm.train_steps(self.epochs, **self.settings)
-            self._first_epoch = self.lm.history.epochs
+            self._begin()
             self._take_sample()
             _at_work[id(self.lm)] = self
             self.state.status = "training"

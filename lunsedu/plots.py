@@ -205,14 +205,13 @@ def loss_curve(history, floor=None, title="", width=7.0, height=3.2):
     alt = f"Training loss over {_count(epochs, 'epoch')}: from {train[0]:.2f} to {train[-1]:.2f}"
     alt += " nats a token."
     if validation:
-        first = epochs - len(validation) + 1
-        axes.plot(
-            range(first, epochs + 1), validation, "--", color=RED, marker=marker, label="validation"
-        )
+        measured = history.validation_epochs
+        marker = "o" if len(validation) == 1 else ""
+        axes.plot(measured, validation, "--", color=RED, marker=marker, label="validation")
         best = int(np.argmin(validation))
         alt += (
             f" Validation loss ends at {validation[-1]:.2f}, its best was {validation[best]:.2f}"
-            f" at epoch {first + best}."
+            f" at epoch {measured[best]}."
         )
     floors = {} if floor is None else floor if isinstance(floor, dict) else {"floor": floor}
     dashes = [(0, (6, 2)), (0, (2, 2)), (0, (6, 2, 1, 2))]

@@ -215,14 +215,12 @@ def attention_picture(weights, tokens, layer, note=HOW_TO_RUN):
 
 
 def training_picture(state, note=HOW_TO_RUN, width=9.0):
-    """Draw the loss of a TrainingState so far, or say that there is none yet."""
+    """Draw the losses of a TrainingState, an epoch a point, or say that there are none yet."""
     from lunsedu.plots import loss_curve
-    from lunsedu.views_model import thin_out
 
-    if not state.step_losses:
+    if not state.history.epochs:
         return message_picture("The loss will be drawn here while the model learns.", note, width)
-    losses = [loss for _, loss in thin_out(state.step_losses, max(1, state.epoch))]
-    picture = loss_curve(losses, floor=state.floors or None, width=width)
+    picture = loss_curve(state.history, floor=state.floors or None, width=width)
     _caption(picture.figure, note)
     return show(picture.figure, picture.alt)
 

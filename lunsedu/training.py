@@ -143,6 +143,22 @@ class History:
         """The number of epochs trained so far."""
         return len(self.train_loss)
 
+    @property
+    def validation_epochs(self):
+        """The epoch after which each validation loss was measured.
+
+        An epoch that was stopped in the middle has none; nor have epochs before there was a
+        validation share.
+
+        >>> History([5.0, 4.0, 3.0], [4.5, 3.5], events=[(2, "stopped")]).validation_epochs
+        [1, 3]
+        """
+        stopped = {epoch for epoch, event in self.events if event == "stopped"}
+        whole = [epoch for epoch in range(1, self.epochs + 1) if epoch not in stopped]
+        if len(whole) < len(self.validation_loss):  # stopped just between two epochs
+            whole = list(range(1, self.epochs + 1))
+        return whole[len(whole) - len(self.validation_loss) :]
+
     def plot(self, floor=None):
         """Draw the loss over the epochs as a matplotlib figure; `floor` is a line not to cross."""
         from lunsedu.plots import loss_curve  # display lies to the right: only on request

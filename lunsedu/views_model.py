@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lunsedu.results_html import percent, visible
+from lunsedu.training import History
 from lunsedu.views import line_chart, note_view, page, safe
 
 # --- the tokenizer ----------------------------------------------------------------------------
@@ -191,15 +192,17 @@ def _map(weights, shown, number, at, active):
 class TrainingState:
     """What the training monitor shows; losses are in nats a token.
 
-    `samples` are pairs (epoch, text), oldest first; `floors` a dict {name: loss}.
+    The steps before `first_step` and the epochs before `first_epoch` of the history belong to
+    earlier trainings. `samples` are pairs (epoch, text), oldest first; `floors` a dict
+    {name: loss}.
     """
 
     status: str = "ready"  # one of STATUS
-    epoch: int = 0
-    epochs: int = 0
+    history: History = field(default_factory=History)
+    epochs: int = 0  # the last one, counted from the very first
     steps_per_epoch: int = 1
-    step_losses: list = field(default_factory=list)
-    validation_losses: list = field(default_factory=list)  # one an epoch
+    first_epoch: int = 0
+    first_step: int = 0
     floors: dict = field(default_factory=dict)
     tokens_per_second: float = 0.0
     prompt: str = ""
@@ -231,14 +234,26 @@ def thin_out(losses, limit=240):
 
 
 def training_view(state):
-    """Return the page of the training monitor."""
-    losses = state.step_losses
-    recent = float(np.mean(losses[-state.steps_per_epoch :])) if losses else None
+    """Return the page of the training monitor.
+
+    Its loss is the mean over all tokens of an epoch, as in the history, and so are the distances
+    to the floors. The mean over steps is another number: there a batch of short texts weighs as
+    much as one of long texts.
+    """
+    history = state.history
+    loss = history.train_loss[-1] if history.train_loss else None
+    none = "&#8211;"
     numbers = [
-        ("epoch", f"{state.epoch} of {state.epochs}" if state.epochs else state.epoch),
-        ("loss, nats a token", f"{recent:.3f}" if losses else "&#8211;"),
-        *((f"above the {safe(n)}", f"{recent - v:.3f}") for n, v in state.floors.items() if losses),
-        ("tokens a second", _timed(f"{state.tokens_per_second:,.0f}") if losses else "&#8211;"),
+        ("epoch", f"{history.epochs} of {state.epochs}" if state.epochs else history.epochs),
+        ("loss, nats a token", none if loss is None else f"{loss:.3f}"),
+        *(
+            (f"above the {safe(name)}", none if loss is None else f"{loss - floor:.3f}")
+            for name, floor in state.floors.items()
+        ),
+        (
+            "tokens a second",
+            _timed(f"{state.tokens_per_second:,.0f}" if state.tokens_per_second else none),
+        ),
     ]
     return page(
         f'<p class="lu-head" role="status">{STATUS[state.status]}</p>',
@@ -256,7 +271,7 @@ def _timed(text):
 
 def _unlearning(state):
     """Return a note if the loss is far above its best by now, else ""."""
-    losses = [loss for _, loss in thin_out(state.step_losses, 60)]
+    losses = [loss for _, loss in thin_out(state.history.step_loss, 60)]
     if not losses or losses[-1] < min(losses) + 1 or losses[-1] < 1.5 * min(losses):
         return ""
     return note_view(
@@ -266,22 +281,41 @@ def _unlearning(state):
 
 
 def _loss_chart(state):
-    points = [(step / state.steps_per_epoch, loss) for step, loss in thin_out(state.step_losses)]
-    if not points:
+    """The epochs of the history as a thick line, the steps of this training as a thin one."""
+    history, first = state.history, state.first_epoch
+    steps = [
+        (first + step / state.steps_per_epoch, loss)
+        for step, loss in thin_out(history.step_loss[state.first_step :])
+    ]
+    epochs = list(enumerate(history.train_loss, start=1))
+    if not steps and not epochs:
         return '<p class="lu-quiet">The loss will be drawn here while the model learns.</p>'
-    series = [dict(points=points, name=f"training {points[-1][1]:.2f}")]
-    words = f"Training loss: from {points[0][1]:.2f} to {points[-1][1]:.2f} nats a token"
-    if state.validation_losses:
-        last = state.epoch - len(state.validation_losses)
-        held_out = [(last + 1 + i, loss) for i, loss in enumerate(state.validation_losses)]
-        name = f"validation {held_out[-1][1]:.2f}"
-        series.append(dict(points=held_out, name=name, color="var(--lu-red)", dash="6 4"))
-        words += f"; validation loss {held_out[-1][1]:.2f}"
-    for name, value in state.floors.items():
-        words += f"; {name} {value:.2f}"
-    end = math.ceil(points[-1][0])
+    series, words = [], []
+    if steps:
+        name = f"single steps {steps[-1][1]:.2f}"
+        series.append(dict(points=steps, name=name, color="var(--lu-grey)", thick=False))
+    if epochs:
+        if steps:  # an epoch that was left in the middle
+            epochs[-1] = (min(epochs[-1][0], steps[-1][0]), epochs[-1][1])
+        series.append(dict(points=epochs, name=f"training {epochs[-1][1]:.2f}"))
+        words.append(f"Training loss: from {epochs[0][1]:.2f} to {epochs[-1][1]:.2f} nats a token")
+    else:
+        words.append(
+            f"Loss of the steps: from {steps[0][1]:.2f} to {steps[-1][1]:.2f} nats a token"
+        )
+    if history.validation_loss:
+        points = list(zip(history.validation_epochs, history.validation_loss, strict=True))
+        name = f"validation {points[-1][1]:.2f}"
+        series.append(dict(points=points, name=name, color="var(--lu-red)", dash="6 4"))
+        words.append(f"validation loss {points[-1][1]:.2f}")
+    words += [f"{name} {value:.2f}" for name, value in state.floors.items()]
+    end = math.ceil(max(x for one in series for x, _ in one["points"]))
     size = dict(width=720, height=240)
-    return line_chart(series, words + ".", "epochs", state.floors, x_range=(0, end), **size)
+    chart = line_chart(series, "; ".join(words) + ".", "epochs", state.floors, (0, end), **size)
+    return chart + (
+        '<p class="lu-quiet">Thick: the mean of each epoch, every token counts the same. Thin:'
+        " single steps, every batch counts the same, so short texts count more.</p>"
+    )
 
 
 def _samples(state):

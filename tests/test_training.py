@@ -98,6 +98,24 @@ def test_it_learns_what_can_be_learned():
     assert history.epochs == 300
 
 
+def test_validation_losses_know_their_epochs():
+    model, history, rng = small(), History(), np.random.default_rng(0)
+    settings = Settings(batch_size=2, warmup_steps=2)
+    arguments = (model, new_optimizer(model), SEQUENCES, history, settings, rng)
+    list(train_epochs(*arguments, epochs=1))  # nothing was held back yet
+    held_out = SEQUENCES[:1]
+    assert history.validation_epochs == []
+    for _ in train_epochs(*arguments, epochs=3, validation_sequences=held_out):
+        if len(history.step_loss) == 5:  # epoch 2 is whole, epoch 3 has begun
+            break
+    history.events.append((history.epochs, "stopped"))
+    assert history.epochs == 3 and history.validation_epochs == [2]
+    list(train_epochs(*arguments, epochs=2, validation_sequences=held_out))
+    assert history.validation_epochs == [2, 4, 5]
+    # stopped before any step of a third epoch: both are whole
+    assert History([3.0, 2.0], [4.0, 3.0], events=[(2, "stopped")]).validation_epochs == [1, 2]
+
+
 def test_same_seed_same_numbers_and_two_halves_make_the_whole():
     whole, halves, other = small(), small(), small()
     _, history = run(whole, 6)
