@@ -27,13 +27,14 @@ def sample_run(path=None, epochs=300, fine_tune_epochs=100, verbose=True):
     """Do the walk on a text file (None: the course's chat lines) and return the model."""
     dataset = LunsDataset(path or data_path("chat_data.txt"))
     prompts = PROMPTS if path is None else [" ".join(t.split()[:2]) for t in dataset.texts[:3]]
-    lm = LunsformterModel(dataset, dim=48, hidden_dim=128)  # small: this is about seconds
+    # one small layer: enough for some hundred short lines, and this is about seconds
+    lm = LunsformterModel(dataset, dim=48, hidden_dim=96, num_layers=1, num_heads=2)
     print(f"{len(dataset.texts)} texts, for example {dataset.texts[0]!r}")
     print(lm)
 
     # total_epochs: the end is known, so the learning rate may fall towards it
     history = lm.fit(
-        epochs=epochs, total_epochs=max(1, epochs), batch_size=64, lr=0.005, verbose=verbose
+        epochs=epochs, total_epochs=max(1, epochs), batch_size=96, lr=0.006, verbose=verbose
     )
     first, last = history.train_loss[0], history.train_loss[-1]
     print(f"loss: {first:.2f} -> {last:.2f} nats a token in {epochs} epochs")

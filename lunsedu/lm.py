@@ -321,7 +321,8 @@ class LunsformterModel:
     def __repr__(self):
         c = self.model.config
         return (
-            f"LunsformterModel({self.model.parameters.size:,} parameters: {c.num_layers} layers,"
+            f"LunsformterModel({self.model.parameters.size:,} parameters:"
+            f" {c.num_layers} layer{'s' * (c.num_layers != 1)},"
             f" width {c.dim}, {c.num_heads} heads, vocabulary {c.vocab_size};"
             f" {self.history.epochs} epochs trained)"
         )
