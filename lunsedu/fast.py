@@ -17,13 +17,13 @@ The tests hold this module against layers.py, for every parameter.
 
 import math
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
 
 from lunsedu import layers
+from lunsedu.threads import one_core_a_product, second_thread
 
 SPLIT_FROM = 384  # positions in a batch: below this, waiting for each other costs two threads more
 
@@ -41,14 +41,6 @@ class Workspace:
         if buffer is None or buffer.size < size:
             buffer = self.buffers[name] = np.empty(size, self.dtype)
         return buffer[:size].reshape(shape)
-
-
-@cache
-def _helpers():
-    """Return the second thread, and the switch for the matrix library's own threads."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadPoolExecutor(1, "lunsedu"), ThreadpoolController()
 
 
 @contextmanager
@@ -88,13 +80,12 @@ class FastGradient:
             )
         B, T = ids.shape
         middle = (B + 1) // 2
-        second, threads = _helpers()
-        with threads.limit(limits=1):
+        with one_core_a_product():
             if B * T < SPLIT_FROM or B == 1:
                 loss = self._half(0, ids, targets, total)
                 return loss, self.gradients[0].copy()
             with _quick_turns():
-                other = second.submit(self._half, 1, ids[middle:], targets[middle:], total)
+                other = second_thread().submit(self._half, 1, ids[middle:], targets[middle:], total)
                 loss = self._half(0, ids[:middle], targets[:middle], total)
                 loss += other.result()
         return loss, self.gradients[0] + self.gradients[1]  # [P]

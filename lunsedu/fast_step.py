@@ -13,13 +13,10 @@ student reads layers.py and `Lunsformter.forward`. Nothing new is computed here.
 The tests hold this module against `Lunsformter.forward`.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-
 import numpy as np
 
 from lunsedu import few_rows, layers
+from lunsedu.threads import one_core_a_product, second_thread
 
 NAMES = ("attention_norm", "qkv", "attention_out", "mlp_norm", "gate_up", "down")
 
@@ -36,6 +33,8 @@ class FastStep:
         self.final_norm = weights["final_norm"]  # [D]
         self.output = weights["embedding" if config.tie_embeddings else "output"].T  # [D, V]
         self.cos, self.sin = _tables(config, *rope)  # [seq_len, H+G, 2, K/2]
+        sizes = [self.output.size] + [gate_up.size for *_, gate_up, _ in self.layers]
+        self.two_threads = max(sizes) >= few_rows.LARGE
         # as arrays, since numpy would make one of a Python number each time
         self.share = np.array(1 / config.dim, self.cos.dtype)
         self.eps = np.array(config.norm_eps, self.cos.dtype)
@@ -45,6 +44,12 @@ class FastStep:
 
         Writes keys and values into the cache, but leaves cache.length to the caller.
         """
+        if self.two_threads and 1 < ids.size < few_rows.MANY_ROWS:
+            with one_core_a_product():
+                return self._read(ids, cache)
+        return self._read(ids, cache)
+
+    def _read(self, ids, cache):
         (B, T), start = ids.shape, cache.length
         end = start + T
         cos, sin = self.cos[start:end], self.sin[start:end]  # [T, H+G, 2, K/2]
@@ -145,11 +150,5 @@ def _logits(x, output):
 def _in_halves(work, count):
     """Return work(0, middle) and work(middle, count), done at the same time."""
     middle = count // 2
-    other = _second_thread(os.getpid()).submit(work, middle, count)
+    other = second_thread().submit(work, middle, count)
     return work(0, middle), other.result()
-
-
-@cache
-def _second_thread(process):
-    """Return a thread that waits for work; a process that was split off needs one of its own."""
-    return ThreadPoolExecutor(1, "lunsedu step")
