@@ -28,7 +28,8 @@ CONTROLS_STYLE = (
 .lunsedu .lu-row { flex-flow: row wrap; gap: 4px 26px; align-items: center; }
 .lunsedu .lu-pair { align-items: center; }
 .lunsedu .lu-pair .widget-slider .widget-label { display: none; }
-.lunsedu .widget-label { font-weight: 600; color: var(--lu-ink); }
+.lunsedu .widget-label { font-weight: 600; color: var(--lu-ink); flex-shrink: 0; }
+.lunsedu > .widget-html, .lunsedu > .widget-html > .widget-html-content { min-width: 0; flex: 1; }
 .lunsedu input, .lunsedu textarea { border: 1px solid var(--lu-grey); }
 .lunsedu .widget-toggle-buttons { display: flex; flex-flow: row nowrap; align-items: center; }
 .lunsedu .widget-toggle-buttons .widget-label { margin: 0 8px 0 2px; text-align: left; }

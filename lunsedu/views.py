@@ -16,7 +16,17 @@ from html import escape
 from lunsedu.results_html import _safe as safe
 from lunsedu.results_html import visible
 
-__all__ = ["STYLE", "error_view", "line_chart", "note_view", "page", "safe", "shorten", "visible"]
+__all__ = [
+    "STYLE",
+    "error_view",
+    "line_chart",
+    "note_view",
+    "page",
+    "safe",
+    "scrolling",
+    "shorten",
+    "visible",
+]
 
 STYLE = """<style>
 .lunsedu { --lu-ink: var(--jp-ui-font-color1, #222); --lu-paper: var(--jp-layout-color0, #fff);
@@ -25,10 +35,10 @@ STYLE = """<style>
   --lu-grey: #767676; --lu-tint: 0, 114, 178; }
 [data-jp-theme-light="false"] .lunsedu { --lu-quiet: #b4bac0; --lu-blue: #56b4e9;
   --lu-red: #ff8c3a; --lu-green: #2fc79b; --lu-grey: #9a9a9a; --lu-tint: 86, 180, 233; }
-.lunsedu .lu-page { color: var(--lu-ink); font: 13px/1.45 var(--jp-ui-font-family, sans-serif);
-  max-width: 72em; padding: 2px; }
+.lunsedu .lu-page { color: var(--lu-ink); font: 14px/1.45 var(--jp-ui-font-family, sans-serif);
+  max-width: 70em; padding: 2px; container-type: inline-size; }
 .lunsedu .lu-page p { margin: 4px 0; }
-.lunsedu .lu-head { font-size: 15px; margin: 2px 0 6px; overflow-wrap: anywhere; }
+.lunsedu .lu-head { font-size: 16px; margin: 2px 0 6px; overflow-wrap: anywhere; }
 .lunsedu .lu-quiet { color: var(--lu-quiet); }
 .lunsedu .lu-winner { background: #0072b2; color: #fff; border-radius: 3px; padding: 1px 7px;
   font-weight: 600; white-space: nowrap; }
@@ -41,14 +51,14 @@ STYLE = """<style>
   font-variant-numeric: tabular-nums; }
 .lunsedu .lu-error, .lunsedu .lu-note { border-left: 4px solid var(--lu-red); color: var(--lu-ink);
   background: var(--lu-soft); padding: 8px 12px; margin: 4px 0; overflow-wrap: anywhere;
-  font: 13px/1.45 var(--jp-ui-font-family, sans-serif); max-width: 72em; }
+  font: 14px/1.45 var(--jp-ui-font-family, sans-serif); max-width: 70em; }
 .lunsedu .lu-note { border-color: var(--lu-blue); }
 .lunsedu .lu-error pre { font-size: 12px; overflow-x: auto; color: inherit; background: none;
   margin: 6px 0 0; }
 .lunsedu .lu-page svg { display: block; max-width: none; font-family: inherit; }
 .lunsedu .lu-page svg text { fill: var(--lu-ink); }
 .lunsedu .lu-page svg .lu-quiet { fill: var(--lu-quiet); }
-.lunsedu .lu-page table { border-collapse: collapse; border: none; font-size: 13px; margin: 4px 0;
+.lunsedu .lu-page table { border-collapse: collapse; border: none; font-size: 14px; margin: 4px 0;
   color: inherit; }
 .lunsedu .lu-page table th, .lunsedu .lu-page table td { text-align: left; border: none;
   padding: 5px 14px 5px 6px; border-top: 1px solid var(--lu-rule); vertical-align: top;
@@ -60,10 +70,43 @@ STYLE = """<style>
 .lunsedu .lu-page .lu-number { text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
 .lunsedu .lu-page details { margin: 6px 0; }
+.lunsedu .lunsedu-result { font-size: 14px; }
+.lunsedu .lunsedu-result .lunsedu-token > span, .lunsedu .lunsedu-result .lunsedu-token > bdi,
+.lunsedu .lunsedu-result .lunsedu-note { font-size: 12px !important; }
+.lunsedu .lu-page svg.lu-chart { min-width: 560px; max-width: 100%; height: auto; }
+@container (max-width: 520px) {
+  .lunsedu .lunsedu-result thead { display: none; }
+  .lunsedu .lunsedu-result tbody tr { display: grid; grid-template-columns: 5em 1fr auto;
+    border-top: 1px solid var(--lu-rule); }
+  .lunsedu .lunsedu-result table tbody th, .lunsedu .lunsedu-result table tbody td { border: none; }
+  .lunsedu .lunsedu-result table td.lunsedu-text { grid-row: 2; grid-column: 1 / -1; width: auto; }
+  .lunsedu .lu-page table th, .lunsedu .lu-page table td { padding: 5px 8px 5px 4px; }
+  .lunsedu .lu-page table thead th { white-space: normal; }
+}
 .lunsedu .lu-new { animation: lu-appear 0.35s ease-out; }
 @keyframes lu-appear { from { opacity: 0.25; } to { opacity: 1; } }
-@media (prefers-reduced-motion: reduce) { .lunsedu .lu-new { animation: none; } }
+@media (prefers-reduced-motion: reduce) { .lunsedu .lunsedu-result { font-size: 14px; }
+.lunsedu .lunsedu-result .lunsedu-token > span, .lunsedu .lunsedu-result .lunsedu-token > bdi,
+.lunsedu .lunsedu-result .lunsedu-note { font-size: 12px !important; }
+.lunsedu .lu-page svg.lu-chart { min-width: 560px; max-width: 100%; height: auto; }
+@container (max-width: 520px) {
+  .lunsedu .lunsedu-result thead { display: none; }
+  .lunsedu .lunsedu-result tbody tr { display: grid; grid-template-columns: 5em 1fr auto;
+    border-top: 1px solid var(--lu-rule); }
+  .lunsedu .lunsedu-result table tbody th, .lunsedu .lunsedu-result table tbody td { border: none; }
+  .lunsedu .lunsedu-result table td.lunsedu-text { grid-row: 2; grid-column: 1 / -1; width: auto; }
+  .lunsedu .lu-page table th, .lunsedu .lu-page table td { padding: 5px 8px 5px 4px; }
+  .lunsedu .lu-page table thead th { white-space: normal; }
+}
+.lunsedu .lu-new { animation: none; } }
 </style>"""
+
+
+def scrolling(html, label):
+    """Return HTML in a frame that scrolls sideways where the page is too narrow for it."""
+    return (
+        f'<div class="lu-scroll" tabindex="0" role="group" aria-label="{safe(label)}">{html}</div>'
+    )
 
 
 def page(*parts):
@@ -107,6 +150,9 @@ def shorten(text, length):
     return text if len(text) <= length else "…" + text[1 - length :]
 
 
+LETTER = 7.5  # pixels of a letter in a chart, at most in the mean
+
+
 def line_chart(series, label, unit="", floor=None, x_range=None, width=640, height=220):
     """Return a line chart as SVG.
 
@@ -126,7 +172,9 @@ def line_chart(series, label, unit="", floor=None, x_range=None, width=640, heig
     low, high = min(0.0, min(ys)), max(ys)
     ticks = _ticks(low, high)
     low, high = min(low, ticks[0]), max(high, ticks[-1])
-    left, right, top, bottom = 44, width - 96, 12, height - 30
+    names = [one.get("name", "") for one in series] + [f"{n} {y:.2f}" for n, y in floors.items()]
+    beside = 20 + LETTER * max(map(len, names))  # pixels for the names at the right
+    left, right, top, bottom = 44, width - beside, 12, height - 30
 
     def across(x):
         return left + (right - left) * (x - low_x) / (high_x - low_x)
@@ -135,20 +183,20 @@ def line_chart(series, label, unit="", floor=None, x_range=None, width=640, heig
         return bottom - (bottom - top) * (y - low) / ((high - low) or 1)
 
     out = [
-        f'<svg role="img" aria-label="{safe(label)}" width="{width}" height="{height}"'
-        f' viewBox="0 0 {width} {height}" style="max-width:100%;height:auto">'
+        f'<svg class="lu-chart" role="img" aria-label="{safe(label)}" width="{width}"'
+        f' height="{height}" viewBox="0 0 {width} {height}" font-size="13">'
     ]
     for tick in ticks:
         y = up(tick)
         out.append(
             f'<line x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="var(--lu-rule)"'
             f' stroke-opacity="0.5"/><text class="lu-quiet" x="{left - 6}" y="{y + 4:.1f}"'
-            f' text-anchor="end" font-size="12">{tick:g}</text>'
+            f' text-anchor="end">{tick:g}</text>'
         )
     for x in sorted({low_x, high_x}):
         anchor = "start" if x == low_x else "end"
         out.append(
-            f'<text class="lu-quiet" x="{across(x):.1f}" y="{bottom + 18}" font-size="12"'
+            f'<text class="lu-quiet" x="{across(x):.1f}" y="{bottom + 18}"'
             f' text-anchor="{anchor}">{x:g}{" " + escape(unit) if x == high_x else ""}</text>'
         )
     labels = []
@@ -175,10 +223,8 @@ def line_chart(series, label, unit="", floor=None, x_range=None, width=640, heig
                 labels.append((up(y), one["name"], thick))
     for y, name, bold in _spread(labels, top + 6, bottom + 2):
         weight = ' font-weight="600"' if bold else ""
-        out.append(
-            f'<text x="{right + 8}" y="{y + 4:.1f}" font-size="12"{weight}>{safe(name)}</text>'
-        )
-    return "".join(out) + "</svg>"
+        out.append(f'<text x="{right + 8}" y="{y + 4:.1f}"{weight}>{safe(name)}</text>')
+    return scrolling("".join(out) + "</svg>", "Chart, scrolls sideways")
 
 
 def _ticks(low, high):
@@ -193,7 +239,7 @@ def _ticks(low, high):
     return [round(i * step, 6) for i in range(first, int(high / step + 0.999) + 1)]
 
 
-def _spread(labels, top, bottom, gap=15):
+def _spread(labels, top, bottom, gap=16):
     """Move labels (y, text, bold) apart so that no two overlap, and keep them on the chart."""
     placed = []
     for y, text, bold in sorted(labels, key=lambda item: item[0]):

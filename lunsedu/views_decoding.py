@@ -11,11 +11,11 @@ import math
 
 from lunsedu.results import SCORES, describe
 from lunsedu.results_html import percent, visible
-from lunsedu.views import line_chart, note_view, page, safe, shorten
+from lunsedu.views import line_chart, note_view, page, safe, scrolling, shorten
 
-ROW, BOX, CHARACTER, GAP = 46, 32, 7.4, 22  # pixels: a row, a node, a letter, between two nodes
+ROW, BOX, CHARACTER, GAP = 52, 38, 8.0, 20  # pixels: a row, a node, a letter, between two nodes
 MAX_LABEL = 16  # characters of a token shown in its node; its description has all of them
-POPUP_WIDTH, POPUP_LINE = 208, 17
+POPUP_WIDTH, POPUP_LINE = 222, 18
 SAME = 1e-5  # scores this close are one: batches of other sizes round in other ways
 
 
@@ -83,14 +83,16 @@ def candidate_tree(result):
     edges = [_edge(n, places[i], places, lefts[0]) for i, n in enumerate(nodes)]
     boxes = [_box(result, n, places[i]) for i, n in enumerate(nodes)]
     targets = [_target(result, n, places[i], width, height) for i, n in enumerate(nodes)]
-    return (
-        f"{TREE_STYLE}"
-        '<div class="lu-scroll" tabindex="0" role="region" aria-label="Candidate tree, scrolls">'
+    picture = (
         f'<svg class="lu-tree" role="group" aria-label="{safe("Tree. " + describe(result))}"'
-        f' width="{width:.0f}" height="{height}" font-size="12">'
+        f' width="{width:.0f}" height="{height}" font-size="13">'
         f'<g aria-hidden="true">{"".join(edges)}{root}{"".join(boxes)}</g>{"".join(targets)}'
-        "</svg></div>"
-        '<p class="lu-quiet">A box is a token with its probability. Point at one, or move to it'
+        "</svg>"
+    )
+    return (
+        TREE_STYLE
+        + scrolling(picture, "Candidate tree, scrolls")
+        + '<p class="lu-quiet">A box is a token with its probability. Point at one, or move to it'
         " with the Tab key, to see what else was likely there. &#183; is a space.</p>"
     )
 
@@ -142,7 +144,7 @@ def _root(result, rows):
     width = _root_width(result)
     out = [
         f'<g class="lu-node"><rect x="2" y="8" width="{width:.0f}" height="{BOX}" rx="2"'
-        f' stroke-dasharray="3 2"/><text x="10" y="28">{safe(_root_text(result))}</text></g>'
+        f' stroke-dasharray="3 2"/><text x="10" y="32">{safe(_root_text(result))}</text></g>'
     ]
     for row in range(rows):
         rank = "&#9733; best" if row == 0 else str(row + 1)
@@ -184,8 +186,8 @@ def _box(result, node, place):
     return (
         f'<g class="lu-node{best}"><rect x="{x:.0f}" y="{y}" width="{width:.0f}" height="{BOX}"'
         f' rx="5"/><rect class="lu-bar" x="{x + 4:.0f}" y="{y + BOX - 6}" width="{bar:.1f}"'
-        f' height="3"/><text x="{x + 8:.0f}" y="{y + 13}">{safe(token)}</text>'
-        f'<text class="lu-quiet" x="{x + 8:.0f}" y="{y + 24}" font-size="10">'
+        f' height="3"/><text x="{x + 8:.0f}" y="{y + 15}">{safe(token)}</text>'
+        f'<text class="lu-quiet" x="{x + 8:.0f}" y="{y + 28}" font-size="12">'
         f"{safe(percent(prob))}</text></g>"
     )
 
@@ -207,8 +209,8 @@ def _target(result, node, place, width, height):
         base = top + 18 + i * POPUP_LINE
         lines.append(
             f'<text x="{left + 10:.0f}" y="{base}">{safe(shorten(text, 12))}</text>'
-            f'<text x="{left + 136:.0f}" y="{base}" text-anchor="end">{safe(percent(p))}</text>'
-            f'<rect class="lu-bar" x="{left + 142:.0f}" y="{base - 8}" height="8"'
+            f'<text x="{left + 148:.0f}" y="{base}" text-anchor="end">{safe(percent(p))}</text>'
+            f'<rect class="lu-bar" x="{left + 154:.0f}" y="{base - 8}" height="8"'
             f' width="{max(1, 56 * p):.1f}"/>'
         )
     listed = ", ".join(f"{text} {p:.2f}" for text, p in others)
@@ -247,7 +249,7 @@ def comparison(results):
             f'<td class="lu-number lu-time">{1000 * result.seconds:.0f} ms</td></tr>'
         )
     name = results[0].score_name
-    return (
+    table = (
         "<table><thead><tr>"
         f'<th scope="col">decoder</th><th scope="col" class="lu-number">{name} score</th>'
         '<th scope="col">its best text</th><th scope="col" class="lu-number">candidates</th>'
@@ -255,6 +257,8 @@ def comparison(results):
         '<th scope="col" class="lu-number">tokens computed</th>'
         '<th scope="col" class="lu-number">time</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"
+    )
+    return scrolling(table, "Decoders, scrolls sideways") + (
         f'<p class="lu-quiet">All rows use the same score: {SCORES[name]}. Beam search is led'
         " by it at every step, InsideOut ranks by it at the end, greedy never looks at it.</p>"
     )
@@ -320,7 +324,7 @@ RACE_STYLE = """<style>
 .lunsedu .lu-race .lu-chip { display: inline-block; padding: 1px 4px 6px; margin: 0 3px 3px 0;
   border-radius: 3px; text-align: center; background: linear-gradient(to right, var(--lu-blue)
   var(--lu-p), transparent 0) bottom left / 100% 4px no-repeat, var(--lu-soft); }
-.lunsedu .lu-race .lu-chip small { display: block; font-size: 10px; line-height: 12px;
+.lunsedu .lu-race .lu-chip small { display: block; font-size: 12px; line-height: 14px;
   font-family: var(--jp-ui-font-family, sans-serif); }
 </style>"""
 

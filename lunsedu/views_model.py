@@ -21,9 +21,9 @@ TOKENS_STYLE = """<style>
   display: flex; flex-wrap: wrap; gap: 6px 3px; }
 .lunsedu .lu-tokens li { line-height: 1.2; padding: 3px 5px 2px; text-align: center; margin: 0;
   border-bottom: 3px solid var(--lu-edge); background: var(--lu-soft); border-radius: 3px 3px 0 0;
-  overflow-wrap: anywhere; white-space: pre-wrap; font-size: 14px; }
+  overflow-wrap: anywhere; white-space: pre-wrap; font-size: 15px; }
 .lunsedu .lu-tokens li.lu-word { margin-left: 7px; }
-.lunsedu .lu-tokens small { display: block; font-size: 10.5px; color: var(--lu-quiet);
+.lunsedu .lu-tokens small { display: block; font-size: 12px; color: var(--lu-quiet);
   font-family: var(--jp-ui-font-family, sans-serif); }
 </style>"""
 
@@ -98,6 +98,9 @@ def _last_merge(tokenizer, merges):
 # --- attention --------------------------------------------------------------------------------
 
 CELL, MAX_TOKENS = 15, 28  # pixels of a square; positions drawn, so that the picture stays legible
+NAME, LETTER = 10, 7.5  # letters of a token beside its row; pixels of a letter
+
+BOLD = ' font-weight="700"'
 
 ATTENTION_STYLE = """<style>
 .lunsedu .lu-looks { display: flex; flex-wrap: wrap; gap: 4px; margin: 8px 0; padding: 0;
@@ -106,8 +109,8 @@ ATTENTION_STYLE = """<style>
 .lunsedu .lu-looks li.lu-asks { outline: 3px solid var(--lu-red); }
 .lunsedu .lu-looks i { display: block; width: 20px; height: 54px; margin: 0 auto 2px;
   background: linear-gradient(to top, var(--lu-blue) var(--lu-p), var(--lu-soft) 0); }
-.lunsedu .lu-looks small { display: block; font-size: 11px; }
-.lunsedu .lu-maps { display: flex; flex-wrap: wrap; gap: 12px 18px; }
+.lunsedu .lu-looks small { display: block; font-size: 12px; }
+.lunsedu .lu-maps { display: flex; flex-wrap: wrap; gap: 12px; }
 .lunsedu .lu-maps figure { margin: 0; }
 .lunsedu .lu-maps figcaption { font-weight: 600; }
 .lunsedu .lu-maps .lu-frame { fill: none; stroke: var(--lu-grey); }
@@ -164,6 +167,16 @@ def _map(weights, shown, number, at, active):
     T = len(weights)
     first = max(0, T - MAX_TOKENS)
     side = (T - first) * CELL
+    names, left = [], 0
+    if number == 1:  # the rows are the same in all heads: named once, at the left
+        cut = [name if len(name) <= NAME else name[: NAME - 1] + "…" for name in shown[first:]]
+        left = LETTER * max(map(len, cut)) + 10
+        names = [
+            f'<text class="lu-code" x="{left - 6:.0f}" y="{(row + 0.8) * CELL:.0f}"'
+            f' text-anchor="end" font-size="12"{BOLD if row + first == at else ""}>{safe(name)}'
+            "</text>"
+            for row, name in enumerate(cut)
+        ]
     cells = "".join(
         f'<rect class="lu-cell" x="{(s - first) * CELL}" y="{(t - first) * CELL}" width="{CELL}"'
         f' height="{CELL}" fill-opacity="{weights[t, s]:.2f}"/>'
@@ -177,11 +190,15 @@ def _map(weights, shown, number, at, active):
     if at >= first:
         y = (at - first) * CELL
         line = f'<rect class="lu-asks" x="1" y="{y}" width="{side - 2}" height="{CELL}"/>'
+    pale = "" if active else ' opacity="0.45"'  # the picture alone: words stay readable
+    indent = f' style="padding-left:{left:.0f}px"' if left else ""
     return (
-        f'<figure style="opacity:{1 if active else 0.45}"><figcaption>head {number}</figcaption>'
-        f'<svg role="img" aria-label="{safe(label)}" width="{side}" height="{side}">{cells}'
+        f"<figure><figcaption{indent}>head {number}"
+        "</figcaption>"
+        f'<svg role="img" aria-label="{safe(label)}" width="{left + side:.0f}" height="{side}">'
+        f'{"".join(names)}<g transform="translate({left:.0f})"{pale}>{cells}'
         f'<rect class="lu-frame" x="0.5" y="0.5" width="{side - 1}" height="{side - 1}"/>{line}'
-        "</svg></figure>"
+        "</g></svg></figure>"
     )
 
 

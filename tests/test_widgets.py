@@ -363,8 +363,22 @@ def test_attention_of_a_long_text_draws_the_last_tokens():
     weights = np.tril(np.ones((1, 1, 40, 40))) / np.arange(1, 41)[:, None]
     html = views_model.attention_view(weights, ["t"] * 40, 1, 1, 40)
     svg = svg_of(html)
-    assert float(svg.get("width")) == views_model.MAX_TOKENS * views_model.CELL
+    frame = next(one for one in svg.iter("rect") if one.get("class") == "lu-frame")
+    assert float(frame.get("width")) == views_model.MAX_TOKENS * views_model.CELL - 1
     assert 'class="lu-asks"' in views_model.attention_view(weights, ["t"] * 40, 1, 1, 40)
+
+
+def test_attention_names_the_rows_once():
+    weights = np.tril(np.ones((1, 3, 4, 4))) / np.arange(1, 5)[:, None]
+    tokens = ["<b>", " cat", "a_very_long_token", "."]
+    html = views_model.attention_view(weights, tokens, 1, 2, 3)
+    svgs = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", html)]
+    names = [[text.text for text in svg.iter("text")] for svg in svgs]
+    assert names == [["<b>", "·cat", "a_very_lo…", "."], [], []]
+    bold = [text.text for text in svgs[0].iter("text") if text.get("font-weight")]
+    assert bold == ["a_very_lo…"]  # the token that looks
+    pale = [svg.find("g").get("opacity") is not None for svg in svgs]
+    assert pale == [True, False, True]  # never the words
 
 
 # --- training -----------------------------------------------------------------------------------
@@ -463,7 +477,7 @@ def test_unlearning_is_said():
 
 def test_line_chart_places_points_by_value():
     points = [(0, 0.0), (5, 1.0), (10, 0.5)]
-    svg = ElementTree.fromstring(
+    svg = svg_of(
         views.line_chart([dict(points=points, name="a")], "A chart", floor={"floor": 0.25})
     )
     assert svg.get("role") == "img" and svg.get("aria-label") == "A chart"
@@ -478,9 +492,50 @@ def test_line_chart_places_points_by_value():
 
 def test_line_chart_labels_do_not_overlap():
     series = [dict(points=[(0, 1.0), (1, 0.5 + i / 1000)], name=f"s{i}") for i in range(8)]
-    svg = ElementTree.fromstring(views.line_chart(series, "c"))
+    svg = svg_of(views.line_chart(series, "c"))
     ys = sorted(float(t.get("y")) for t in svg.iter("text") if t.text.startswith("s"))
     assert min(np.diff(ys)) >= 14.9 and 0 < ys[0] and ys[-1] < 220
+
+
+@pytest.mark.parametrize("name", ["a", "single steps 0.53", "floor of a small model"])
+def test_line_chart_leaves_room_for_its_names(name):
+    chart = views.line_chart([dict(points=[(0, 1.0), (1, 0.5)], name=name)], "c", floor={name: 0.1})
+    svg = svg_of(chart)
+    for text in [t for t in svg.iter("text") if t.text.startswith(name)]:
+        assert float(text.get("x")) + 7.5 * len(text.text) <= float(svg.get("width"))
+
+
+def test_what_may_be_too_wide_scrolls_and_takes_focus(lm):
+    results = [lm.insideout("good", 4, 2)]
+    for shown in (
+        views.line_chart([dict(points=[(0, 1.0)])], "c"),
+        views_decoding.candidate_tree(results[0]),
+        views_decoding.comparison(results),
+    ):
+        frame = re.search(
+            r'<div class="lu-scroll" tabindex="0" role="group" aria-label="(.*?)"', shown
+        )
+        assert "scrolls" in frame[1]
+
+
+def test_no_letter_is_smaller_than_twelve_pixels(lm):
+    """Small print can't be read from the last row of a classroom."""
+    result = lm.insideout("good", 6, 3)
+    state = TrainingState(history=History([3.0, 2.0], step_loss=[4.0, 3.0]), floors={"floor": 1.0})
+    weights = np.ones((1, 2, 3, 3)) / 3
+    for shown in (
+        CONTROLS_STYLE,
+        views_decoding.candidate_tree(result),
+        views_decoding.comparison([result]),
+        views_decoding.race(result, 3),
+        views_model.tokens_view(lm.tokenizer, "good", 9),
+        views_model.attention_view(weights, ["a", "b", "c"], 1, 1, 2),
+        views_model.training_view(state),
+    ):
+        sizes = [float(size) for size in re.findall(r'font(?:-size="|-size: |: )([\d.]+)', shown)]
+        assert min(sizes, default=12) >= 12
+    # the ranked table is the Result's own, and sets 10 pixels where there is no page around it
+    assert ".lunsedu-token > span" in CONTROLS_STYLE and "12px !important" in CONTROLS_STYLE
 
 
 @pytest.mark.parametrize("low, high", [(0, 1), (0, 6.3), (-30, 0), (0, 0), (0, 1e-3), (0, 250)])
