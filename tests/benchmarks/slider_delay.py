@@ -1,10 +1,10 @@
 """Measure how long a page takes to follow a slider, in a real JupyterLab:
 
-    python tests/benchmarks/slider_delay.py [--moves 50] [--show table]
+    python tests/benchmarks/slider_delay.py [--moves 50] [--show table] [--model stories]
 
 From the press of an arrow key on the slider to the next picture on the screen that holds the new
-page: 50 moves of "candidates" and of "new tokens" of the playground of lesson 7. Run it on a
-machine that has nothing else to do.
+page: 50 moves of "candidates" and of "new tokens" of the playground of lesson 7, with the model
+that ships with the package. Run it on a machine that has nothing else to do.
 """
 
 import argparse
@@ -61,6 +61,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--moves", type=int, default=50)
     parser.add_argument("--show", default="table", choices=["table", "tree", "compare"])
+    parser.add_argument("--model", default="stories", help='"this model": the one lesson 7 trains')
     options = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
@@ -75,14 +76,16 @@ def main():
             page = browser.new_page(viewport={"width": 1280, "height": 1100})
             lab.open(page, NAME)
             lab.run_all(page, timeout=600_000)
-            lab.do(NAME, f"play.set(show={options.show!r})")
+            prompt = "Good morning" if options.model == "this model" else "Once upon a time"
+            settings = dict(show=options.show, model=options.model, prompt=prompt)
+            lab.do(NAME, f"play.set(**{settings!r})")
             shell = page.locator(".lunsedu").first
             # beyond nine tokens all candidates may have ended, and the page stays as it is
             for label, high in (("new tokens", 9), ("candidates", 16)):
                 lab.do(NAME, "play.set(candidates=5, new_tokens=12)")
                 delays = measure(page, shell, label, options.moves, high)
                 print(
-                    f"{label}, {options.show}: {len(delays)} moves, median"
+                    f"{options.model}, {label}, {options.show}: {len(delays)} moves, median"
                     f" {statistics.median(delays):.0f} ms, worst {max(delays):.0f} ms"
                 )
             browser.close()
