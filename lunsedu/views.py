@@ -73,6 +73,8 @@ STYLE = """<style>
 .lunsedu .lunsedu-result { font-size: 14px; }
 .lunsedu .lunsedu-result .lunsedu-token > span, .lunsedu .lunsedu-result .lunsedu-token > bdi,
 .lunsedu .lunsedu-result .lunsedu-note { font-size: 12px !important; }
+.lunsedu .lunsedu-result .lunsedu-prompt { display: -webkit-inline-box; overflow: hidden;
+  -webkit-box-orient: vertical; -webkit-line-clamp: 2; vertical-align: bottom; }
 .lunsedu .lu-page svg.lu-chart { min-width: 560px; max-width: 100%; height: auto; }
 @container (max-width: 520px) {
   .lunsedu .lunsedu-result thead { display: none; }
@@ -88,6 +90,8 @@ STYLE = """<style>
 @media (prefers-reduced-motion: reduce) { .lunsedu .lunsedu-result { font-size: 14px; }
 .lunsedu .lunsedu-result .lunsedu-token > span, .lunsedu .lunsedu-result .lunsedu-token > bdi,
 .lunsedu .lunsedu-result .lunsedu-note { font-size: 12px !important; }
+.lunsedu .lunsedu-result .lunsedu-prompt { display: -webkit-inline-box; overflow: hidden;
+  -webkit-box-orient: vertical; -webkit-line-clamp: 2; vertical-align: bottom; }
 .lunsedu .lu-page svg.lu-chart { min-width: 560px; max-width: 100%; height: auto; }
 @container (max-width: 520px) {
   .lunsedu .lunsedu-result thead { display: none; }
@@ -128,9 +132,9 @@ def error_view(error):
     lines = traceback.format_exception(type(error), error, error.__traceback__)
     message = str(error).strip()
     if not isinstance(error, (ValueError, TypeError, OSError, FloatingPointError)) or not message:
-        message = f"This did not work: {type(error).__name__}{': ' * bool(message)}{message}"
+        message = f"this did not work ({type(error).__name__}{': ' * bool(message)}{message})"
     return (
-        f'<div class="lu-error" role="alert"><b>&#9888; Error.</b> {safe(message)}'
+        f'<div class="lu-error" role="alert"><b>&#9888; Error:</b> {safe(message)}'
         "<details><summary>Where it happened</summary>"
         f'<pre tabindex="0">{safe("".join(lines))}</pre></details></div>'
     )

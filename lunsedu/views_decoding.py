@@ -16,6 +16,7 @@ from lunsedu.views import line_chart, note_view, page, safe, scrolling, shorten
 ROW, BOX, CHARACTER, GAP = 52, 38, 8.0, 20  # pixels: a row, a node, a letter, between two nodes
 MAX_LABEL = 16  # characters of a token shown in its node; its description has all of them
 POPUP_WIDTH, POPUP_LINE = 222, 18
+LONGEST = 240  # characters of a prompt that a page repeats
 SAME = 1e-5  # scores this close are one: batches of other sizes round in other ways
 
 
@@ -25,7 +26,8 @@ def headline(result):
     steps = result.forward_steps
     return (
         f'<p class="lu-head"><span class="lu-winner">&#9733; best</span> <span dir="auto">'
-        f'<span class="lu-quiet">{safe(result.prompt)}</span><b>{safe(best.text)}</b></span></p>'
+        f'<span class="lu-quiet">{safe(shorten(result.prompt, LONGEST))}</span>'
+        f"<b>{safe(best.text)}</b></span></p>"
         f'<p class="lu-quiet">{safe(result.method)}: score {best.score:.3f},'
         f" {steps} forward step{'s' * (steps != 1)}, {result.tokens_computed} tokens computed,"
         f' <span class="lu-time">{1000 * result.seconds:.0f} ms</span></p>'
@@ -307,6 +309,7 @@ def race(result, step):
         f'<p class="lu-head">After <b>{step}</b> of {longest} tokens'
         + (f": number {leader} {'wins' if over else 'leads'}." if leader else ": ready to start.")
         + "</p>",
+        too_long(result),
         RACE_STYLE,
         '<table class="lu-race"><thead><tr><th scope="col">start</th>'
         f'<th scope="col" class="lu-number">{result.score_name} score</th>'

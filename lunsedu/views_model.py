@@ -12,7 +12,7 @@ import numpy as np
 
 from lunsedu.results_html import percent, visible
 from lunsedu.training import History
-from lunsedu.views import line_chart, note_view, page, safe
+from lunsedu.views import line_chart, note_view, page, safe, shorten
 
 # --- the tokenizer ----------------------------------------------------------------------------
 
@@ -128,11 +128,12 @@ def attention_weights(model, ids):
     return np.stack([attended[-1][0] for _, _, attended, *_ in blocks])
 
 
-def attention_view(weights, tokens, layer, head, position):
+def attention_view(weights, tokens, layer, head, position, total=0):
     """Return the page of the attention viewer.
 
     weights [L, H, T, T]; `layer` and `head` count from 1, head 0 is the mean of all heads;
-    `position`, from 1, is the token that looks.
+    `position`, from 1, is the token that looks. `total` is the number of tokens of the whole text,
+    when only its first ones are shown.
     """
     _, H, T, _ = weights.shape
     at = min(position, T) - 1
@@ -147,8 +148,10 @@ def attention_view(weights, tokens, layer, head, position):
         f"<small>{safe(percent(float(row[t])))}</small></li>"
         for t in range(at + 1)
     )
+    cut = f"The text has {total:,} tokens: the first {T} are shown." if total > T else ""
     return page(
         ATTENTION_STYLE,
+        note_view(cut) if cut else "",
         f'<p class="lu-head">Layer {layer}, {who}: token {at + 1},'
         f' <b class="lu-code">{safe(shown[at])}</b>, looks most at token {most + 1},'
         f' <b class="lu-code">{safe(shown[most])}</b> ({safe(percent(float(row[most])))}).</p>',
@@ -339,13 +342,14 @@ def _samples(state):
     """The text that the model makes from one prompt, now and at earlier times."""
     if not state.samples:
         return ""
+    prompt = safe(shorten(state.prompt, 120))
     rows = "".join(
         f'<tr><td class="lu-number">{epoch}</td><td dir="auto"><span class="lu-quiet">'
-        f"{safe(state.prompt)}</span><b>{safe(text.removeprefix(state.prompt))}</b></td></tr>"
+        f"{prompt}</span><b>{safe(text.removeprefix(state.prompt))}</b></td></tr>"
         for epoch, text in reversed(state.samples)
     )
     return (
         '<table><thead><tr><th scope="col" class="lu-number">epoch</th>'
-        f'<th scope="col">what it makes of &#8220;{safe(state.prompt)}&#8221;</th></tr></thead>'
+        f'<th scope="col">what it makes of &#8220;{prompt}&#8221;</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )

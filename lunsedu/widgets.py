@@ -212,17 +212,19 @@ ATTENTION_TOKENS = 48  # more squares than this cannot be told apart
 
 
 def _ids(lm, text):
-    """Return the ids of a text with its start, as many as can be shown."""
+    """Return the ids of a text with its start."""
     ids = lm.tokenizer.encode(text, add_bos=lm.tokenizer.bos_id is not None)
     if not ids:
         raise ValueError("the text is empty, so no token can look anywhere: type something")
-    return ids[: min(lm.model.config.seq_len, ATTENTION_TOKENS)]
+    return ids
 
 
 def _attention_page(lm, text, layer, head, position):
-    ids = _ids(lm, text)
+    whole = _ids(lm, text)
+    ids = whole[: min(lm.model.config.seq_len, ATTENTION_TOKENS)]  # [T]
     tokens = [lm.tokenizer.token_text(i) for i in ids]
-    return attention_view(attention_weights(lm.model, ids), tokens, layer, head, position)
+    weights = attention_weights(lm.model, ids)  # [L, H, T, T]
+    return attention_view(weights, tokens, layer, head, position, len(whole))
 
 
 def _attention_still(lm, text, layer, head, position):

@@ -246,6 +246,24 @@ def test_a_prompt_that_is_too_long_is_announced(lm):
     assert views_decoding.too_long(lm.insideout("good", 12)) == ""
 
 
+def test_a_long_prompt_leaves_room_for_the_rest(lm):
+    prompt = "once upon a time " * 100
+    with pytest.warns(UserWarning, match="only the last"):
+        result = lm.insideout(prompt, 6)
+    assert len(Page(views_decoding.headline(result)).text) < 500
+    assert "…" in views_decoding.headline(result) and "…" not in views_decoding.headline(
+        lm.insideout("once upon a time", 6)
+    )
+    assert "are read" in views_decoding.race(result, 2)
+    state = TrainingState(prompt=prompt, samples=[(1, prompt + "there"), (2, prompt + "was")])
+    page = Page(views_model.training_view(state))
+    assert len(page.text) < 900 and "there" in page.text and "was" in page.text
+    ids = np.array(lm.tokenizer.encode(prompt, add_bos=True))
+    page = attention_viewer(lm, prompt).page.value
+    assert f"The text has {len(ids):,} tokens: the first 48 are shown." in page
+    assert "are shown" not in attention_viewer(lm, "good day").page.value
+
+
 # --- the race -----------------------------------------------------------------------------------
 
 
@@ -551,12 +569,12 @@ def test_error_view_is_one_sentence_with_the_rest_folded():
     except ValueError as error:
         page = assert_harmless(views.error_view(error))
     head, folded = page.text.split("Where it happened")
-    assert head == "⚠ Error. the prompt <b>is</b> bad"
+    assert head == "⚠ Error: the prompt <b>is</b> bad"
     assert "Traceback" in folded and "test_error_view" in folded
     assert page.tags.index("details") > 0
     for error in (KeyError("x"), RuntimeError(), ZeroDivisionError("a")):
         assert Page(views.error_view(error)).text.startswith(
-            f"⚠ Error. This did not work: {type(error).__name__}"
+            f"⚠ Error: this did not work ({type(error).__name__}"
         )
 
 

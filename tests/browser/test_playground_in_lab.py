@@ -2,7 +2,7 @@
 
 import pytest
 from lab_driver import drag, slider
-from test_notebooks_in_lab import assert_page_is_what_the_view_says
+from test_notebooks_in_lab import assert_page_is_what_the_view_says, serious_findings
 
 NAME = "07_playground.ipynb"
 HOSTILE = "<img src=x onerror=alert(1)>\"'></title><script>alert(2)</script>"
@@ -107,6 +107,28 @@ def test_an_error_is_one_sentence_on_the_page(page, shell):
     shell.get_by_role("button", name="arithmetic").click()
 
 
+@pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
+def test_axe_finds_nothing_serious_in_any_view(page, shell, lab, theme):
+    """Each view of the playground, an error and a running training, in both themes."""
+    lab.set_theme(page, theme)
+    monitor = page.locator(".lunsedu").nth(4)
+    lab.do(NAME, "monitor.epochs = 100_000")
+    shell.get_by_label("saved model", exact=True).fill("no such model")
+    for show in ("candidate tree", "other decoders", "ranked table"):
+        shell.get_by_role("button", name=show).click()
+        assert_page_is_what_the_view_says(page, lab, NAME, 0, shell)
+        assert serious_findings(page) == []
+    shell.get_by_role("button", name="Open").click()
+    shell.locator(".lu-error").wait_for()
+    monitor.get_by_role("button", name="Start").click()
+    monitor.get_by_text("Training.", exact=True).wait_for()
+    monitor.get_by_role("button", name="Pause").click()
+    monitor.get_by_text("Paused.").wait_for()
+    assert serious_findings(page) == []
+    monitor.get_by_role("button", name="Stop").click()
+    monitor.get_by_text("Stopped.").wait_for()
+
+
 def test_new_tokens_appear_without_motion_if_asked(page, lab):
     race = page.locator(".lunsedu").nth(1)
     newest = "() => getComputedStyle(document.querySelector('.lu-new')).animationName"
@@ -117,6 +139,31 @@ def test_new_tokens_appear_without_motion_if_asked(page, lab):
     page.emulate_media(reduced_motion="reduce")
     assert page.evaluate(newest) == "none"
     page.emulate_media(reduced_motion="no-preference")
+
+
+def test_a_long_prompt_leaves_the_answer_in_sight(page, shell):
+    shell.get_by_label("prompt", exact=True).fill("Good morning " * 250)
+    note = shell.locator(".lu-note")
+    note.wait_for()
+    assert "are read" in note.inner_text()
+    assert shell.locator(".lu-head").bounding_box()["height"] < 120
+    assert shell.locator(".lunsedu-prompt").bounding_box()["height"] < 60
+    shell.get_by_label("prompt", exact=True).fill("")  # no prompt is fine, too
+    until(page, lambda: "without a prompt" in shell.locator(".lu-page").inner_text())
+    assert shell.locator(".lu-error").count() == 0
+
+
+def test_buttons_work_by_keyboard(page, lab):
+    race, monitor = page.locator(".lunsedu").nth(1), page.locator(".lunsedu").nth(4)
+    lab.do(NAME, "race.set(step=3); monitor.epochs = 100_000")
+    for name, key, step in (("Next", "Enter", 4), ("Next", "Space", 5), ("Back", "Enter", 4)):
+        race.get_by_role("button", name=name).focus()
+        page.keyboard.press(key)
+        until(page, lambda step=step: lab.ask(NAME, "race.values['step']") == step)
+    for name, status in (("Start", "training"), ("Pause", "paused"), ("Stop", "stopped")):
+        monitor.get_by_role("button", name=name).focus()
+        page.keyboard.press("Enter")
+        until(page, lambda status=status: lab.ask(NAME, "monitor.state.status") == status)
 
 
 def test_training_can_be_paused_and_stopped_while_sliders_work(page, shell, lab):
