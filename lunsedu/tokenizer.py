@@ -1,29 +1,23 @@
 """Byte-level byte-pair encoding (BPE), as in GPT-2: text in, whole numbers out, and back.
 
-A text is first 256 kinds of bytes, so nothing is ever unknown. Training looks for the pair of
-neighbours that occurs most often, gives the pair a new id, and does so again until the vocabulary
-is full. A pre-tokenizer cuts the text into words first; merges never cross a word's end.
-
-Read in this order: `count_pairs`, `merge`, `train_merges`, `merge_word`, then the class
-`Tokenizer`. How a text is cut into words stands in pretokenizer.py, the file format in
+A text is first 256 kinds of bytes, so nothing is ever unknown. A pre-tokenizer cuts it into words
+(pretokenizer.py), and in each word the learned pairs of neighbours are merged, those learned first
+before all others (bpe.py); merges never cross a word's end. The file format stands in
 tokenizer_json.py.
 
-Sources: Sennrich, Haddow and Birch (2016), "Neural Machine Translation of Rare Words with Subword
-Units", section 3.2 (arXiv 1508.07909); Radford et al. (2019), "Language Models are Unsupervised
-Multitask Learners", section 2.2 (bytes in place of characters, words cut first).
+Source: Radford et al. (2019), "Language Models are Unsupervised Multitask Learners", section 2.2
+(bytes in place of characters, words cut first).
 """
 
-import heapq
-import math
 import operator
 import os
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
-from itertools import pairwise
 from pathlib import Path
 
 from lunsedu import tokenizer_json
+from lunsedu.bpe import merge_long_word, merge_word, train_merges
 from lunsedu.pretokenizer import OUR_PRE_TOKENIZER, read_rules, split
 
 SPECIAL_TOKENS = ("<|pad|>", "<|bos|>", "<|eos|>")
@@ -32,160 +26,6 @@ SMALLEST_VOCAB = 256 + len(SPECIAL_TOKENS)
 LONG_WORD = 64  # ids; from this length on a word is merged with a heap
 CACHED_WORDS = 2**16  # encode remembers so many words, then starts to remember anew
 CACHED_WORD_LENGTH = 128  # characters; longer words hardly come twice
-
-
-# --- the algorithm -------------------------------------------------------------------------------
-
-
-def count_pairs(ids, counts=None, weight=1):
-    """Count the pairs of neighbours in a list of ids; with `counts`, add to these counts.
-
-    >>> count_pairs([1, 2, 3, 1, 2])
-    {(1, 2): 2, (2, 3): 1, (3, 1): 1}
-    >>> count_pairs([7, 7, 7])
-    {(7, 7): 2}
-    """
-    if counts is None:
-        counts = {}
-    for pair in pairwise(ids):
-        counts[pair] = counts.get(pair, 0) + weight
-    return counts
-
-
-def merge(ids, pair, new_id):
-    """Replace the pair by `new_id` wherever it stands, from left to right.
-
-    >>> merge([1, 2, 3, 1, 2], (1, 2), 256)
-    [256, 3, 256]
-    >>> merge([7, 7, 7], (7, 7), 256)
-    [256, 7]
-    """
-    left, right = pair
-    merged = []
-    for token_id in ids:
-        # A pair that has just been merged ends in new_id, so that it can't be used twice.
-        if token_id == right and merged and merged[-1] == left:
-            merged[-1] = new_id
-        else:
-            merged.append(token_id)
-    return merged
-
-
-def train_merges(word_counts, num_merges):
-    """Learn up to `num_merges` merges from words; the i-th one makes the id 256 + i.
-
-    The pair that occurs most often is merged first, each word counted as often as it occurs;
-    ties go to the lower pair of ids (left, then right). A pair must occur at least twice; training
-    ends early when no pair does. No two ids come to mean the same bytes, since equal bytes always
-    grow together in the same way.
-
-    word_counts: dict from a word (str) to the number of times it occurs.
-    Returns a list of pairs of ids.
-
-    >>> train_merges({"aaabdaaabac": 1}, 3)
-    [(97, 97), (97, 98), (256, 257)]
-    """
-    words = [list(word.encode("utf-8")) for word in word_counts]
-    weights = list(word_counts.values())
-    counts = {}  # pair -> how often it occurs now
-    places = defaultdict(set)  # pair -> the words where it occurs, or once did
-    for place, (ids, weight) in enumerate(zip(words, weights, strict=True)):
-        count_pairs(ids, counts, weight)
-        for pair in pairwise(ids):
-            places[pair].add(place)
-
-    # The heap gives the highest count, then the lowest pair. A count in it may have fallen since:
-    # when such a pair comes up, it goes back with the count that it has now.
-    heap = [(-count, pair) for pair, count in counts.items() if count >= 2]
-    heapq.heapify(heap)
-    merges = []
-    while heap and len(merges) < num_merges:
-        negative_count, pair = heapq.heappop(heap)
-        if counts[pair] != -negative_count:
-            if counts[pair] >= 2:
-                heapq.heappush(heap, (-counts[pair], pair))
-            continue
-        new_id = 256 + len(merges)
-        merges.append(pair)
-
-        # Only the words that hold the pair change: take their counts out, merge, put them back.
-        new_pairs = set()
-        for place in places.pop(pair):
-            before = words[place]
-            after = merge(before, pair, new_id)
-            if len(after) == len(before):
-                continue  # an earlier merge took the pair out of this word
-            words[place] = after
-            count_pairs(before, counts, -weights[place])
-            count_pairs(after, counts, weights[place])
-            for new_pair in pairwise(after):
-                if new_id in new_pair:
-                    places[new_pair].add(place)
-                    new_pairs.add(new_pair)
-        for new_pair in new_pairs:
-            if counts[new_pair] >= 2:
-                heapq.heappush(heap, (-counts[new_pair], new_pair))
-    return merges
-
-
-def merge_word(ids, merge_table):
-    """Apply learned merges to one word's ids, the one that was learned first before all others.
-
-    merge_table: dict from a pair of ids to (rank, new id); the lower rank was learned earlier.
-
-    >>> merge_word([97, 97, 97, 98], {(97, 97): (0, 256), (97, 98): (1, 257)})
-    [256, 257]
-    """
-    never = (math.inf, None)
-    while True:
-        first = never
-        for pair in pairwise(ids):
-            made = merge_table.get(pair, never)
-            if made < first:
-                first, first_pair = made, pair
-        if first is never:
-            return ids
-        ids = merge(ids, first_pair, first[1])
-
-
-def merge_long_word(ids, merge_table):
-    """Do the same as `merge_word` in a time that hardly grows faster than the word.
-
-    `merge_word` looks at the whole word for each merge; here a heap holds the pairs, lowest rank
-    first, then leftmost. It is also right for files whose ranks are not in the order of learning.
-
-    >>> merge_long_word([97, 97, 97, 98], {(97, 97): (0, 256), (97, 98): (1, 257)})
-    [256, 257]
-    """
-    ids = list(ids)
-    end = len(ids)
-    previous = list(range(-1, end - 1))  # neighbours; merging unlinks the right one of a pair
-    following = list(range(1, end + 1))
-    heap = []
-
-    def push(left):
-        if left >= 0 and following[left] < end:
-            pair = (ids[left], ids[following[left]])
-            if pair in merge_table:
-                heapq.heappush(heap, (merge_table[pair][0], left, pair))
-
-    for left in range(end):
-        push(left)
-    while heap:
-        _, left, pair = heapq.heappop(heap)
-        right = following[left]
-        if right >= end or (ids[left], ids[right]) != pair:
-            continue  # one of the two was merged with its other neighbour
-        ids[left], ids[right] = merge_table[pair][1], None
-        following[left] = following[right]
-        if following[left] < end:
-            previous[following[left]] = left
-        push(previous[left])
-        push(left)
-    return [token_id for token_id in ids if token_id is not None]
-
-
-# --- the tokenizer -------------------------------------------------------------------------------
 
 
 class Tokenizer:

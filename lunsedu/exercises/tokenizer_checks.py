@@ -3,7 +3,7 @@
 from collections import Counter
 from itertools import pairwise
 
-from lunsedu import tokenizer
+from lunsedu import bpe
 from lunsedu.exercises.judging import Case, Exercise, Mistake, judge
 
 # --- count pairs ----------------------------------------------------------------------------------
@@ -12,7 +12,7 @@ from lunsedu.exercises.judging import Case, Exercise, Mistake, judge
 def _count_pairs(words):
     counts = {}
     for word, times in words.items():
-        tokenizer.count_pairs(word, counts, times)
+        bpe.count_pairs(word, counts, times)
     return counts
 
 
@@ -49,7 +49,7 @@ COUNT_PAIRS = Exercise(
     name="count_pairs",
     call="count_pairs(words)",
     truth=_count_pairs,
-    not_allowed=(tokenizer.count_pairs,),
+    not_allowed=(bpe.count_pairs,),
     tidy=lambda counts: {
         tuple(pair): n for pair, n in counts.items() if not (isinstance(n, int) and n == 0)
     },
@@ -150,7 +150,7 @@ def _merge_with(skip=2, put=lambda pair, new: [new], times=None, end=1):
 
 
 def _from_the_right(ids, pair, new_id):
-    return tokenizer.merge(ids[::-1], tuple(pair)[::-1], new_id)[::-1]
+    return bpe.merge(ids[::-1], tuple(pair)[::-1], new_id)[::-1]
 
 
 def _any_order(ids, pair, new_id):
@@ -177,8 +177,8 @@ def _drops_the_last(ids, pair, new_id):
 MERGE = Exercise(
     name="merge",
     call="merge(ids, pair, new_id)",
-    truth=tokenizer.merge,
-    not_allowed=(tokenizer.merge,),
+    truth=bpe.merge,
+    not_allowed=(bpe.merge,),
     tidy=lambda ids: list(ids),
     cases=lambda: [
         Case("a pair that occurs twice", ([1, 2, 3, 1, 2], (1, 2), 256)),
@@ -268,10 +268,10 @@ def _table(merges):
 
 
 def _encode(text, merges):
-    return tokenizer.merge_word(list(text.encode("utf-8")), _table(merges))
+    return bpe.merge_word(list(text.encode("utf-8")), _table(merges))
 
 
-def _encode_with(order=lambda merges: merges, offset=256, start=None, how=tokenizer.merge):
+def _encode_with(order=lambda merges: merges, offset=256, start=None, how=bpe.merge):
     """Return an encode that is wrong in the given way."""
 
     def wrong(text, merges):
@@ -310,14 +310,14 @@ def _leftmost_first(text, merges):
 def _one_merge(text, merges):
     ids = list(text.encode("utf-8"))
     found = [pair for pair in merges if tuple(pair) in pairwise(ids)]
-    return tokenizer.merge(ids, found[0], _table(merges)[found[0]][1]) if found else ids
+    return bpe.merge(ids, found[0], _table(merges)[found[0]][1]) if found else ids
 
 
 ENCODE = Exercise(
     name="encode",
     call="encode(text, merges)",
     truth=_encode,
-    not_allowed=(tokenizer.merge_word, tokenizer.merge_long_word),
+    not_allowed=(bpe.merge_word, bpe.merge_long_word),
     tidy=lambda ids: list(ids),
     cases=lambda: [
         Case('"abc", where (b, c) was learned before (a, b)', ("abc", _MERGES)),

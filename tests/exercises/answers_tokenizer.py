@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 
 from catalogue import right, wrong
 
-from lunsedu import tokenizer
+from lunsedu import bpe
 from lunsedu.exercises import check_count_pairs, check_encode, check_merge
 
 # --- count pairs ----------------------------------------------------------------------------------
@@ -351,7 +351,7 @@ def encode_leftmost(text, merges):
 def encode_backwards(text, merges):
     ids = list(text.encode())
     for rank in range(len(merges) - 1, -1, -1):
-        ids = tokenizer.merge(ids, merges[rank], 256 + rank)
+        ids = bpe.merge(ids, merges[rank], 256 + rank)
     return ids
 
 
@@ -359,7 +359,7 @@ def encode_backwards(text, merges):
 def encode_returns_too_early(text, merges):
     ids = list(text.encode())
     for rank, pair in enumerate(merges):
-        merged = tokenizer.merge(ids, pair, 256 + rank)
+        merged = bpe.merge(ids, pair, 256 + rank)
         if len(merged) < len(ids):
             return merged
     return ids
@@ -369,7 +369,7 @@ def encode_returns_too_early(text, merges):
 def encode_counts_from_one(text, merges):
     ids = list(text.encode())
     for rank, pair in enumerate(merges, start=1):
-        ids = tokenizer.merge(ids, pair, 256 + rank)
+        ids = bpe.merge(ids, pair, 256 + rank)
     return ids
 
 
@@ -377,7 +377,7 @@ def encode_counts_from_one(text, merges):
 def encode_ranks(text, merges):
     ids = list(text.encode())
     for rank, pair in enumerate(merges):
-        ids = tokenizer.merge(ids, pair, rank)
+        ids = bpe.merge(ids, pair, rank)
     return ids
 
 
@@ -385,7 +385,7 @@ def encode_ranks(text, merges):
 def encode_characters(text, merges):
     ids = list(map(ord, text))
     for rank, pair in enumerate(merges):
-        ids = tokenizer.merge(ids, pair, 256 + rank)
+        ids = bpe.merge(ids, pair, 256 + rank)
     return ids
 
 
@@ -404,7 +404,7 @@ def encode_first_places(text, merges):
 def encode_result_thrown_away(text, merges):
     ids = list(text.encode())
     for rank, pair in enumerate(merges):
-        tokenizer.merge(ids, pair, 256 + rank)
+        bpe.merge(ids, pair, 256 + rank)
     return ids
 
 
@@ -413,7 +413,7 @@ def encode_loops(text, merges):
     ids = list(text.encode())
     while len(ids) > 1:
         for rank, pair in enumerate(merges):
-            ids = tokenizer.merge(ids, pair, 256 + rank)
+            ids = bpe.merge(ids, pair, 256 + rank)
     return ids
 
 
@@ -421,7 +421,7 @@ def encode_loops(text, merges):
 def encode_in_order(text, merges):
     ids = list(text.encode("utf-8"))
     for rank, pair in enumerate(merges):
-        ids = tokenizer.merge(ids, pair, 256 + rank)
+        ids = bpe.merge(ids, pair, 256 + rank)
     return ids
 
 
@@ -433,5 +433,5 @@ def encode_lowest_rank(text, merges):
         pair = min(zip(ids, ids[1:], strict=False), key=lambda p: ranks.get(p, len(ranks)))
         if pair not in ranks:
             break
-        ids = tokenizer.merge(ids, pair, 256 + ranks[pair])
+        ids = bpe.merge(ids, pair, 256 + ranks[pair])
     return tuple(ids)
