@@ -69,6 +69,7 @@ STYLE = """<style>
   white-space: normal; overflow-wrap: normal; vertical-align: bottom; }
 .lunsedu .lu-page .lu-number { text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
+.lunsedu .lu-page table thead th.lu-number { white-space: normal; }
 .lunsedu .lu-page details { margin: 6px 0; }
 .lunsedu .lunsedu-result { font-size: 14px; }
 .lunsedu .lunsedu-result .lunsedu-token > span, .lunsedu .lunsedu-result .lunsedu-token > bdi,

@@ -207,14 +207,13 @@ def _target(result, node, place, width, height):
         f'<text x="{left + 10:.0f}" y="{top + 18}" font-weight="700">'
         f"chosen {safe(shorten(token, 12))} {safe(percent(prob))}</text>"
     ]
-    for i, (text, p) in enumerate(others, start=1):
+    bars = ""
+    for i, (text, p) in enumerate(others, start=1):  # few elements: there are hundreds of nodes
         base = top + 18 + i * POPUP_LINE
-        lines.append(
-            f'<text x="{left + 10:.0f}" y="{base}">{safe(shorten(text, 12))}</text>'
-            f'<text x="{left + 148:.0f}" y="{base}" text-anchor="end">{safe(percent(p))}</text>'
-            f'<rect class="lu-bar" x="{left + 154:.0f}" y="{base - 8}" height="8"'
-            f' width="{max(1, 56 * p):.1f}"/>'
-        )
+        words = f"{shorten(text, 12):12} {percent(p):>4}".replace(" ", "\N{NO-BREAK SPACE}")
+        lines.append(f'<text x="{left + 10:.0f}" y="{base}">{safe(words)}</text>')
+        bars += f"M{left + 154:.0f},{base - 8}h{max(1, 56 * p):.1f}v8H{left + 154:.0f}z"
+    lines.append(f'<path class="lu-bar" d="{bars}"/>')
     listed = ", ".join(f"{text} {p:.2f}" for text, p in others)
     rank = "best candidate" if node["candidate"] == 0 else f"candidate {node['candidate'] + 1}"
     label = f"{rank}, token {t + 1}: {token}, probability {prob:.2f}; strongest here: {listed}"
