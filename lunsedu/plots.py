@@ -328,7 +328,8 @@ def _name_squares(axes, rows, columns):
 def attention_maps(weights, tokens, title="", width=7.0):
     """Draw the attention weights [H, T, T] of all heads of a layer; return a Picture.
 
-    Row t of a square shows where token t looks, darker is more. Up to four heads stand in a row.
+    Row t of a square shows where token t looks, darker is more. Up to four heads stand side by
+    side, fewer where the tokens' names need more room.
     Raises ValueError unless there is one label a position.
     """
     weights = np.asarray(weights, dtype=float)  # [H, T, T]
@@ -337,8 +338,11 @@ def attention_maps(weights, tokens, title="", width=7.0):
         raise ValueError(f"attention weights must be [H, {T}, {T}] for {T} tokens, not"
                          f" {weights.shape}")  # fmt: skip
     heads, columns = len(weights), min(4, len(weights))
-    lines = -(-heads // columns)
-    side = width / columns
+    while columns > 1 and width / columns - 0.5 < 0.14 * T:  # inches, for the columns' names
+        columns = -(-columns // 2)
+    lines, side = -(-heads // columns), width / columns
+    names = 0.2 * T + 0.55  # inches: a line for each row's name, and the names of the columns
+    side = max(min(side, 2.5), names) if columns > 1 else max(min(side, 3.5), names)
     figure, grid = new_figure(lines, columns, width=width, height=lines * (side + 0.3) + 0.5)
     for head, axes in enumerate(np.ravel(grid)):
         axes.set_visible(head < heads)

@@ -122,7 +122,7 @@ def _token(candidate, t, color, parts):
     return (
         f'<span class="lunsedu-token" title="{_safe(title)}" style="display:inline-block;'
         f'text-align:center;vertical-align:top;padding:0 2px{base}">'
-        f'<span style="display:block;font-size:10px;line-height:12px;'
+        f'<span style="display:block;font-size:12px;line-height:14px;'
         f'margin-top:{BAR_HEIGHT - height}px">{percent(prob)} </span>'
         f'<span style="display:block;width:16px;height:{height}px;background-color:{color};'
         f'margin-left:auto;margin-right:auto"></span>{_code(visible(candidate.tokens[t]))}</span>'
