@@ -340,9 +340,9 @@ def attention_maps(weights, tokens, title="", width=7.0):
     heads, columns = len(weights), min(4, len(weights))
     while columns > 1 and width / columns - 0.5 < 0.14 * T:  # inches, for the columns' names
         columns = -(-columns // 2)
-    lines, side = -(-heads // columns), width / columns
+    lines = -(-heads // columns)
     names = 0.2 * T + 0.55  # inches: a line for each row's name, and the names of the columns
-    side = max(min(side, 2.5), names) if columns > 1 else max(min(side, 3.5), names)
+    side = max(min(width / columns, 2.5 if columns > 1 else 3.5), names)
     figure, grid = new_figure(lines, columns, width=width, height=lines * (side + 0.3) + 0.5)
     for head, axes in enumerate(np.ravel(grid)):
         axes.set_visible(head < heads)
