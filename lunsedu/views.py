@@ -17,6 +17,7 @@ from lunsedu.results_html import _safe as safe
 from lunsedu.results_html import visible
 
 __all__ = [
+    "LETTER",
     "STYLE",
     "error_view",
     "line_chart",
@@ -84,26 +85,10 @@ STYLE = """<style>
   .lunsedu .lunsedu-result table tbody th, .lunsedu .lunsedu-result table tbody td { border: none; }
   .lunsedu .lunsedu-result table td.lunsedu-text { grid-row: 2; grid-column: 1 / -1; width: auto; }
   .lunsedu .lu-page table th, .lunsedu .lu-page table td { padding: 5px 8px 5px 4px; }
-  .lunsedu .lu-page table thead th { white-space: normal; }
 }
 .lunsedu .lu-new { animation: lu-appear 0.35s ease-out; }
 @keyframes lu-appear { from { opacity: 0.25; } to { opacity: 1; } }
-@media (prefers-reduced-motion: reduce) { .lunsedu .lunsedu-result { font-size: 14px; }
-.lunsedu .lunsedu-result .lunsedu-token > span, .lunsedu .lunsedu-result .lunsedu-token > bdi,
-.lunsedu .lunsedu-result .lunsedu-note { font-size: 12px !important; }
-.lunsedu .lunsedu-result .lunsedu-prompt { display: -webkit-inline-box; overflow: hidden;
-  -webkit-box-orient: vertical; -webkit-line-clamp: 2; vertical-align: bottom; }
-.lunsedu .lu-page svg.lu-chart { min-width: 560px; max-width: 100%; height: auto; }
-@container (max-width: 520px) {
-  .lunsedu .lunsedu-result thead { display: none; }
-  .lunsedu .lunsedu-result tbody tr { display: grid; grid-template-columns: 5em 1fr auto;
-    border-top: 1px solid var(--lu-rule); }
-  .lunsedu .lunsedu-result table tbody th, .lunsedu .lunsedu-result table tbody td { border: none; }
-  .lunsedu .lunsedu-result table td.lunsedu-text { grid-row: 2; grid-column: 1 / -1; width: auto; }
-  .lunsedu .lu-page table th, .lunsedu .lu-page table td { padding: 5px 8px 5px 4px; }
-  .lunsedu .lu-page table thead th { white-space: normal; }
-}
-.lunsedu .lu-new { animation: none; } }
+@media (prefers-reduced-motion: reduce) { .lunsedu .lu-new { animation: none; } }
 </style>"""
 
 
