@@ -69,7 +69,7 @@ class FastGradient:
         self.dtype = np.dtype(dtype)
         self.halves = [Workspace(self.dtype), Workspace(self.dtype)]
         self.gradients = [np.empty(size, self.dtype) for _ in range(2)]
-        self.cos, self.sin = _wide_tables(config, self.dtype)  # [seq_len, (H+G)*K]
+        self.cos, self.sin = wide_tables(config, self.dtype)  # [seq_len, (H+G)*K]
 
     def __call__(self, ids, targets):
         """Return the mean loss in nats a token and a new gradient [P]; ids, targets [B, T]."""
@@ -179,15 +179,17 @@ class FastGradient:
         return y.reshape(B, T, H, -1).transpose(0, 2, 1, 3).reshape(B, G, H // G, T, -1)
 
 
-def _wide_tables(config, dtype):
+def wide_tables(config, dtype):
     """Return cos and signed sin, [seq_len, (H+G)*K], as wide as all queries and keys of a row."""
     cos, sin = layers.rope_tables(config.seq_len, config.head_dim, config.rope_theta)
     scale = np.ones(config.num_heads + config.num_kv_heads)
     scale[: config.num_heads] = config.head_dim**-0.5
-    wide_cos = np.concatenate([cos, cos], axis=1)[:, None] * scale[:, None]  # [seq_len, H+G, K]
-    wide_sin = np.concatenate([-sin, sin], axis=1)[:, None] * scale[:, None]
-    shape = (config.seq_len, -1)
-    return wide_cos.reshape(shape).astype(dtype), wide_sin.reshape(shape).astype(dtype)
+
+    def wide(left, right):
+        table = np.concatenate([left, right], axis=1)[:, None] * scale[:, None]  # [seq_len, H+G, K]
+        return table.reshape(config.seq_len, -1).astype(dtype)
+
+    return wide(cos, cos), wide(-sin, sin)
 
 
 def _norm(x, gain, eps, ws, name):

@@ -16,15 +16,16 @@ The tests hold this module against `Lunsformter.forward`.
 import numpy as np
 
 from lunsedu import few_rows, layers
+from lunsedu.fast import wide_tables
 from lunsedu.threads import one_core_a_product, second_thread
 
 NAMES = ("attention_norm", "qkv", "attention_out", "mlp_norm", "gate_up", "down")
 
 
 class FastStep:
-    """The step of one model. `weights`: its named arrays; `rope`: cos and sin, each [T, K/2]."""
+    """The step of one model; `weights` is a dict of its named arrays."""
 
-    def __init__(self, config, weights, rope):
+    def __init__(self, config, weights, dtype):
         self.config = config
         self.layers = [
             [weights[f"layers.{i}.{name}"] for name in NAMES] for i in range(config.num_layers)
@@ -32,12 +33,13 @@ class FastStep:
         self.embedding = weights["embedding"]  # [V, D]
         self.final_norm = weights["final_norm"]  # [D]
         self.output = weights["embedding" if config.tie_embeddings else "output"].T  # [D, V]
-        self.cos, self.sin = _tables(config, *rope)  # [seq_len, H+G, 2, K/2]
+        shape = (config.seq_len, -1, 2, config.head_dim // 2)
+        self.cos, self.sin = (table.reshape(shape) for table in wide_tables(config, dtype))
         sizes = [self.output.size] + [gate_up.size for *_, gate_up, _ in self.layers]
         self.two_threads = max(sizes) >= few_rows.LARGE
         # as arrays, since numpy would make one of a Python number each time
-        self.share = np.array(1 / config.dim, self.cos.dtype)
-        self.eps = np.array(config.norm_eps, self.cos.dtype)
+        self.share = np.array(1 / config.dim, dtype)
+        self.eps = np.array(config.norm_eps, dtype)
 
     def __call__(self, ids, cache):
         """Read ids int [B, T] after what the cache holds; return the last logits [B, V].
@@ -88,16 +90,6 @@ class FastStep:
         return heads[:, :H], heads[:, H:], v
 
 
-def _tables(config, cos, sin):
-    """Return cos and sin [T, H+G, 2, K/2]: y * cos + (y with its halves swapped) * sin turns y."""
-    H, G = config.num_heads, config.num_kv_heads
-    scale = np.ones((H + G, 1, 1), cos.dtype)
-    scale[:H] = config.head_dim**-0.5  # of the scores: queries bring it along
-    both = np.stack([cos, cos], axis=1)[:, None]  # [T, 1, 2, K/2]
-    signed = np.stack([-sin, sin], axis=1)[:, None]  # [T, 1, 2, K/2]
-    return both * scale, signed * scale
-
-
 def _attend(q, k, v, mask):
     """Attention of q [B, H, T, K], scaled already, over k, v [B, G, S, K] -> [B*T, H*K]."""
     B, H, T, K = q.shape
@@ -115,7 +107,7 @@ def _attend(q, k, v, mask):
 def _feed_forward(x, gate_up, down):
     """swiglu_forward(x @ gate_up) @ down, for x [N, D] -> [N, D]."""
     F = len(down)
-    if not few_rows.is_slow(x, gate_up) or gate_up.size < few_rows.LARGE:
+    if not _needs_two_threads(x, gate_up):
         y = few_rows.matmul(x, gate_up)  # [N, 2F]
         return few_rows.matmul(_swiglu(y[:, :F], y[:, F:]), down)
 
@@ -140,11 +132,16 @@ def _swiglu(gate, up):
 
 def _logits(x, output):
     """x [B, D] @ output [D, V] -> [B, V]."""
-    if not few_rows.is_slow(x, output) or output.size < few_rows.LARGE:
+    if not _needs_two_threads(x, output):
         return few_rows.matmul(x, output)
     return np.concatenate(
         _in_halves(lambda a, b: few_rows.matmul(x, output[:, a:b]), output.shape[1]), axis=1
     )
+
+
+def _needs_two_threads(x, w):
+    """True where fetching w takes longer than handing half of x [N, in] @ w [in, out] over."""
+    return w.size >= few_rows.LARGE and few_rows.is_slow(x, w)
 
 
 def _in_halves(work, count):

@@ -350,7 +350,7 @@ class Lunsformter:
                 f"{end} tokens are more than this model's seq_len={self.config.seq_len}"
             )
         if self._fast_step is None:
-            self._fast_step = FastStep(self.config, self._views, self._rope)
+            self._fast_step = FastStep(self.config, self._views, self.dtype)
         logits = self._fast_step(ids, cache)  # [B, V]
         cache.length = end
         return logits
