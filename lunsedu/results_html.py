@@ -123,7 +123,7 @@ def _token(candidate, t, color, parts):
         f'<span class="lunsedu-token" title="{_safe(title)}" style="display:inline-block;'
         f'text-align:center;vertical-align:top;padding:0 2px{base}">'
         f'<span style="display:block;font-size:12px;line-height:14px;'
-        f'margin-top:{BAR_HEIGHT - height}px">{percent(prob)} </span>'
+        f'margin-top:{BAR_HEIGHT - height}px">{_safe(percent(prob))} </span>'
         f'<span style="display:block;width:16px;height:{height}px;background-color:{color};'
         f'margin-left:auto;margin-right:auto"></span>{_code(visible(candidate.tokens[t]))}</span>'
     )
@@ -152,7 +152,7 @@ def _alternatives(candidate):
     items = []
     for token, alternatives in zip(candidate.tokens, candidate.alternatives, strict=True):
         others = ", ".join(
-            f"{_code(visible(text))} {percent(prob)}" for _, text, prob in alternatives
+            f"{_code(visible(text))} {_safe(percent(prob))}" for _, text, prob in alternatives
         )
         items.append(f"<li>{_code(visible(token))} chosen among {others}</li>")
     if not items:
