@@ -12,7 +12,7 @@ import numpy as np
 
 from lunsedu.results_html import percent, visible
 from lunsedu.training import History
-from lunsedu.views import line_chart, note_view, page, safe, shorten
+from lunsedu.views import LETTER, line_chart, note_view, page, safe, shorten
 
 # --- the tokenizer ----------------------------------------------------------------------------
 
@@ -98,7 +98,7 @@ def _last_merge(tokenizer, merges):
 # --- attention --------------------------------------------------------------------------------
 
 CELL, MAX_TOKENS = 15, 28  # pixels of a square; positions drawn, so that the picture stays legible
-NAME, LETTER = 10, 7.5  # letters of a token beside its row; pixels of a letter
+NAME = 10  # letters of a token beside its row
 
 BOLD = ' font-weight="700"'
 
