@@ -1,4 +1,4 @@
-"""Lunsformter: how a language model works, in numpy, one small module for each step.
+"""Lunsformter: how a language model works, in numpy, one room for each step of the course.
 
     text -> tokenizer -> model -> training -> decoding -> display
 
@@ -22,15 +22,24 @@ _HOME = {
     "LunsformterModel": "lm",
     "data_path": "examples",
     "load_example": "examples",
+    # modules that lessons show line by line: `from lunsedu import layers`
+    "bpe": "tokenizer",
+    "layers": "model",
+    "intervals": "evaluation",
+    "storage": "files",
 }
+_MODULES = ("bpe", "intervals", "layers", "storage")
 
-__all__ = sorted(_HOME)
+__all__ = sorted(set(_HOME) - set(_MODULES))
 
 
 def __getattr__(name):
     if name not in _HOME:
         raise AttributeError(f"lunsedu has no {name!r}: it offers {', '.join(__all__)}")
-    value = getattr(import_module(f"lunsedu.{_HOME[name]}"), name)
+    if name in _MODULES:
+        value = import_module(f"lunsedu.{_HOME[name]}.{name}")
+    else:
+        value = getattr(import_module(f"lunsedu.{_HOME[name]}"), name)
     globals()[name] = value  # found without this function from now on
     return value
 

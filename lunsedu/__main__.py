@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lunsedu.dataset import LunsDataset
+from lunsedu.dataset.dataset import LunsDataset
 from lunsedu.examples import data_path
 from lunsedu.lm import LunsformterModel
 

@@ -58,7 +58,7 @@ def load_example(name="stories"):
 
 def train_example(name, verbose=True):
     """Train such a model from its recipe; the same weights each time on one machine."""
-    from lunsedu.dataset import LunsDataset
+    from lunsedu.dataset.dataset import LunsDataset
     from lunsedu.lm import LunsformterModel
 
     text, sizes, settings = RECIPES[_check_name(name)]

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lunsedu import storage
 from lunsedu.dataset import LunsDataset
 from lunsedu.decoding import insideout
+from lunsedu.files import storage
+from lunsedu.looks import counted
 from lunsedu.model import Lunsformter, LunsformterConfig
 from lunsedu.tokenizer import Tokenizer
 from lunsedu.training import (
@@ -94,7 +95,7 @@ class LunsformterModel:
     def _join(self, model, tokenizer, dataset, seed):
         self.model, self.tokenizer, self.dataset = model, tokenizer, dataset
         self.history = History()
-        self._settings = Settings()
+        self.settings = Settings()
         self._rng = np.random.default_rng(seed)
 
     # --- learning -----------------------------------------------------------------------------
@@ -123,7 +124,7 @@ class LunsformterModel:
                 " LunsformterModel.load(prefix, dataset=LunsDataset(...)), or call"
                 " fine_tune(dataset)"
             )
-        self._settings = _changed(self._settings, settings)
+        self.settings = _changed(self.settings, settings)
         self._train(epochs, verbose)
         return self.history
 
@@ -136,8 +137,8 @@ class LunsformterModel:
         """
         epochs = check_epochs(epochs)
         _check_dataset(dataset)
-        settings = _changed(self._settings, {"lr": 1e-3, "total_epochs": None} | settings)
-        self.dataset, self._settings = dataset, settings
+        settings = _changed(self.settings, {"lr": 1e-3, "total_epochs": None} | settings)
+        self.dataset, self.settings = dataset, settings
         self._optimizer = new_optimizer(self.model)
         self.history.events.append((self.history.epochs, "fine-tune"))
         self._train(epochs, verbose)
@@ -145,7 +146,7 @@ class LunsformterModel:
 
     def train_steps(self, epochs=100, **settings):
         """Like fit(), but a generator: yields each step's loss, and may be left between steps."""
-        self._settings = _changed(self._settings, settings)
+        self.settings = _changed(self.settings, settings)
         sequences = self.dataset.sequences(self.model.config.seq_len, self.tokenizer)
         validation = self.dataset.sequences(
             self.model.config.seq_len, self.tokenizer, part="validation"
@@ -155,7 +156,7 @@ class LunsformterModel:
             self._optimizer,
             sequences,
             self.history,
-            self._settings,
+            self.settings,
             self._rng,
             check_epochs(epochs),
             validation,
@@ -217,7 +218,7 @@ class LunsformterModel:
                 f"the prompt must be text (a str), not {type(prompt).__name__}:"
                 ' pass "" to start from nothing'
             )
-        ids = self.tokenizer.encode(prompt, add_bos=self.tokenizer.bos_id is not None)
+        ids = self.tokenizer.encode_prompt(prompt)
         return decoder(
             self.model, ids, max_tokens, tokenizer=self.tokenizer, prompt=prompt, **options
         )
@@ -241,7 +242,7 @@ class LunsformterModel:
             arrays |= {"adamw.m": self._optimizer.m, "adamw.v": self._optimizer.v}
             arrays |= {f"history.{name}": np.array(values) for name, values in steps.items()}
         state = {
-            "settings": asdict(self._settings),
+            "settings": asdict(self.settings),
             "optimizer_step": self._optimizer.step if resume else None,
             "random_state": self._rng.bit_generator.state,
             "dataset": None if self.dataset is None else self.dataset.fingerprint,
@@ -280,7 +281,7 @@ class LunsformterModel:
         return lm
 
     def _restore_training(self, arrays, state):
-        self._settings = Settings(**state["settings"])
+        self.settings = Settings(**state["settings"])
         if state["optimizer_step"] is not None:
             for name in ("m", "v"):
                 stored = arrays[f"adamw.{name}"]
@@ -299,22 +300,22 @@ class LunsformterModel:
             )
 
     def save_pretrained(self, folder):
-        """Write a folder that Hugging Face transformers opens (see lunsedu.huggingface)."""
-        from lunsedu.huggingface import save_pretrained
+        """Write a folder that Hugging Face transformers opens (see lunsedu.interop)."""
+        from lunsedu.interop.huggingface import save_pretrained
 
         save_pretrained(self, folder)
 
     @classmethod
     def from_pretrained(cls, folder, dataset=None):
-        """Open a Hugging Face folder of a Llama-style model (see lunsedu.huggingface)."""
-        from lunsedu.huggingface import from_pretrained
+        """Open a Hugging Face folder of a Llama-style model (see lunsedu.interop)."""
+        from lunsedu.interop.huggingface import from_pretrained
 
         return cls.from_parts(*from_pretrained(folder), dataset=dataset)
 
     @classmethod
     def from_gguf(cls, file):
-        """Open a GGUF file of a Llama-style model, quantised or not (see lunsedu.huggingface)."""
-        from lunsedu.huggingface import from_gguf
+        """Open a GGUF file of a Llama-style model, quantised or not (see lunsedu.interop)."""
+        from lunsedu.interop.huggingface import from_gguf
 
         return cls.from_parts(*from_gguf(file))
 
@@ -322,7 +323,7 @@ class LunsformterModel:
         c = self.model.config
         return (
             f"LunsformterModel({self.model.parameters.size:,} parameters:"
-            f" {c.num_layers} layer{'s' * (c.num_layers != 1)},"
+            f" {counted(c.num_layers, 'layer')},"
             f" width {c.dim}, {c.num_heads} heads, vocabulary {c.vocab_size};"
             f" {self.history.epochs} epochs trained)"
         )

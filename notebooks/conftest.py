@@ -10,7 +10,7 @@ def missing(name):
     try:
         import gguf  # noqa: F401
 
-        from lunsedu.gguf_file import smollm2_file
+        from lunsedu.interop.gguf_file import smollm2_file
 
         smollm2_file()
     except (ImportError, FileNotFoundError):

@@ -356,7 +356,7 @@ def test_a_damaged_file_is_an_error_that_names_it(lm, tmp_path, damage):
 
 
 def test_weights_of_another_shape_or_not_numbers_fail_at_load(lm, tmp_path):
-    from lunsedu.storage import load_arrays, save_arrays
+    from lunsedu.files.storage import load_arrays, save_arrays
 
     for change in (lambda a: a[:-1], lambda a: a * np.float32("nan")):
         lm.save(tmp_path / "m")

@@ -5,8 +5,8 @@ import pytest
 
 from lunsedu import load_example
 from lunsedu.decoding import beam_search, greedy, insideout
+from lunsedu.evaluation.entropy_floor import gap_to_floor
 from lunsedu.examples import PACKAGE, RECIPES, train_example
-from lunsedu.floor import gap_to_floor
 from lunsedu.grammar import story_grammar
 
 TOKENS = 20  # the longest right answer has 17

@@ -6,13 +6,18 @@
 
 A check never raises for what the student wrote, and never changes the student's arrays. Shown as
 the last line of a cell it explains itself; it is true when the exercise is solved, so that grading
-is `assert check, check`. See check.py (the answer), running.py (time limit, errors), judging.py
-(the comparison), and one file of checks for each subject.
+is `assert check, check`.
+
+Read in this order: the folder judge/ (how an answer is run and compared), then a file of checks for
+each topic, in the order of the lessons: tokenizer, counting, softmax, norm, rope, attention, loss,
+adamw, training, insideout, storage, interval, paired.
+
+What is not here: the exercises' texts (notebooks/exercises), solutions (notebooks/solutions), wrong
+answers on purpose (tests/exercises).
 """
 
 from lunsedu.exercises.adamw_checks import check_adamw_step
 from lunsedu.exercises.attention_checks import check_attention, check_attention_backward
-from lunsedu.exercises.check import Check
 from lunsedu.exercises.counting_checks import (
     check_bigram_cross_entropy,
     check_bigram_probabilities,
@@ -21,10 +26,11 @@ from lunsedu.exercises.counting_checks import (
 )
 from lunsedu.exercises.insideout_checks import check_branch, check_expand, check_score
 from lunsedu.exercises.interval_checks import check_interval
+from lunsedu.exercises.judge.check import Check
+from lunsedu.exercises.judge.predictions import check_prediction
 from lunsedu.exercises.loss_checks import check_cross_entropy, check_embedding_backward
 from lunsedu.exercises.norm_checks import check_rmsnorm, check_rmsnorm_backward
 from lunsedu.exercises.paired_checks import check_disagreements, check_paired_difference
-from lunsedu.exercises.predictions import check_prediction
 from lunsedu.exercises.rope_checks import check_rope, check_rope_backward
 from lunsedu.exercises.softmax_checks import (
     check_causal_mask,

@@ -7,8 +7,8 @@ are in training_checks.py.
 import numpy as np
 
 from lunsedu import training
-from lunsedu.exercises.judging import Case, Exercise, Mistake, judge
-from lunsedu.exercises.samples import normal
+from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
+from lunsedu.exercises.judge.samples import normal
 
 
 def _adamw(p, g, m, v, step, lr, beta1, beta2, eps, decay):

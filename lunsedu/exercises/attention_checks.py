@@ -6,9 +6,9 @@ each other, so that a swapped axis cannot pass by luck.
 
 import numpy as np
 
-from lunsedu import layers
-from lunsedu.exercises.judging import Case, Exercise, Mistake, judge
-from lunsedu.exercises.samples import normal
+from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
+from lunsedu.exercises.judge.samples import normal
+from lunsedu.model import layers
 
 # --- attention ------------------------------------------------------------------------------------
 

@@ -5,8 +5,8 @@ Texts are lists of ids below V, the size of the vocabulary.
 
 import numpy as np
 
-from lunsedu.exercises.judging import Case, Exercise, Mistake, judge
-from lunsedu.exercises.samples import normal
+from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
+from lunsedu.exercises.judge.samples import normal
 
 _TEXTS = [[0, 1, 2, 1, 2, 3], [0, 1, 3], [2], [3, 3, 3]]
 

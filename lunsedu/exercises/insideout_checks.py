@@ -6,8 +6,8 @@ the probability [V] of each id to come next.
 
 import numpy as np
 
-from lunsedu.exercises.judging import Case, Exercise, Mistake, judge
-from lunsedu.exercises.samples import normal
+from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
+from lunsedu.exercises.judge.samples import normal
 
 # --- branch ---------------------------------------------------------------------------------------
 

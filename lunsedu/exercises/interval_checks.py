@@ -4,8 +4,8 @@ from math import sqrt
 
 import numpy as np
 
-from lunsedu import intervals
-from lunsedu.exercises.judging import Case, Exercise, Mistake, judge
+from lunsedu.evaluation import intervals
+from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
 
 
 def _wilson(successes, count, z):

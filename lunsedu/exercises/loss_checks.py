@@ -5,9 +5,9 @@ Shapes: B batch, T time, D model width, V vocabulary.
 
 import numpy as np
 
-from lunsedu import layers
-from lunsedu.exercises.judging import Case, Exercise, Mistake, judge
-from lunsedu.exercises.samples import normal
+from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
+from lunsedu.exercises.judge.samples import normal
+from lunsedu.model import layers
 
 # --- embedding ------------------------------------------------------------------------------------
 

@@ -4,9 +4,9 @@ from math import sqrt
 
 import numpy as np
 
-from lunsedu import intervals
-from lunsedu.exercises.judging import Case, Exercise, Mistake, judge
-from lunsedu.exercises.samples import normal
+from lunsedu.evaluation import intervals
+from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
+from lunsedu.exercises.judge.samples import normal
 
 # --- a paired difference --------------------------------------------------------------------------
 

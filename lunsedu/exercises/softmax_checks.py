@@ -9,9 +9,9 @@ would let wrong answers pass: softmax rows sum to one, so the gradient of their 
 
 import numpy as np
 
-from lunsedu import layers
-from lunsedu.exercises.judging import Case, Exercise, Mistake, judge
-from lunsedu.exercises.samples import normal
+from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
+from lunsedu.exercises.judge.samples import normal
+from lunsedu.model import layers
 
 # --- softmax --------------------------------------------------------------------------------------
 

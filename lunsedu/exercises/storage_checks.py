@@ -4,9 +4,9 @@ import hashlib
 
 import numpy as np
 
-from lunsedu.exercises.check import WRONG, Check
-from lunsedu.exercises.judging import Case, Exercise, Mistake, judge
-from lunsedu.exercises.running import run
+from lunsedu.exercises.judge.check import WRONG, Check
+from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
+from lunsedu.exercises.judge.running import run
 
 # --- fingerprint ----------------------------------------------------------------------------------
 

@@ -3,8 +3,8 @@
 from collections import Counter
 from itertools import pairwise
 
-from lunsedu import bpe
-from lunsedu.exercises.judging import Case, Exercise, Mistake, judge
+from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
+from lunsedu.tokenizer import bpe
 
 # --- count pairs ----------------------------------------------------------------------------------
 

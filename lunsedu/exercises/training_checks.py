@@ -8,8 +8,8 @@ import math
 import numpy as np
 
 from lunsedu import training
-from lunsedu.exercises.judging import Case, Exercise, Mistake, judge
-from lunsedu.exercises.samples import normal
+from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
+from lunsedu.exercises.judge.samples import normal
 
 # --- the schedule ---------------------------------------------------------------------------------
 

@@ -1,10 +1,8 @@
 """Small languages whose every probability is known: the truth that a model is judged against.
 
-    puzzles, rules    what is said: the rules
-    states            what may come next, how likely
-    judge             is a text in the language, is an answer right
-    language          Grammar: all of this in one object
-    model             GrammarModel: a grammar that stands in for a model
+Read in this order: puzzles.py and rules.py (what is said), states.py (what may come next, how
+likely), verdict.py (is a text in the language, is an answer right), language.py (Grammar: all of
+this in one object), model.py (GrammarModel: a grammar that stands in for a model).
 
 `story_grammar` is the language of `data/stories.txt`, `class_grammar` the smaller one of
 `data/class_stories.txt`, and `miniature_grammar` has ten sentences, to be checked by hand. A
@@ -13,16 +11,18 @@ and entropies are in nats.
 
     python -m lunsedu.grammar                 print what is known of the three languages
     python -m lunsedu.grammar --write data    make the two files again, byte for byte
+
+What is not here: how far a trained model is from this truth (evaluation/).
 """
 
 import argparse
 from pathlib import Path
 
-from lunsedu.grammar.judge import Verdict
 from lunsedu.grammar.language import Grammar
 from lunsedu.grammar.model import GrammarModel, WordTokenizer
 from lunsedu.grammar.rules import class_rules, miniature_rules, story_rules
 from lunsedu.grammar.states import END
+from lunsedu.grammar.verdict import Verdict
 
 __all__ = [
     "END",

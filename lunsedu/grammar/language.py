@@ -7,14 +7,15 @@ from functools import cached_property
 
 import numpy as np
 
-from lunsedu.grammar.judge import Verdict, answer_is_right, judge
 from lunsedu.grammar.rules import Rules
 from lunsedu.grammar.states import END, Facts, State, StateMachine, by_probability, divergence
+from lunsedu.grammar.verdict import Verdict, answer_is_right, judge
 
 
 class Grammar:
     """A language made by rules, with exact probabilities.
 
+    >>> from lunsedu.grammar import miniature_grammar
     >>> miniature_grammar.sample(np.random.default_rng(0))
     'i like birds'
     >>> round(math.exp(miniature_grammar.log_prob("i see kites too")), 6)  # 0.6*0.55*0.55*0.3
@@ -118,6 +119,7 @@ class Grammar:
 
         Raises ValueError when no sentence begins with the prefix.
 
+        >>> from lunsedu.grammar import miniature_grammar
         >>> miniature_grammar.next_words("oh my my my")
         {'<|eos|>': 1.0}
         """

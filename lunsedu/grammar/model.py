@@ -21,6 +21,8 @@ class WordTokenizer:
     >>> tokenizer = WordTokenizer(["see", "i", "kites"])
     >>> tokenizer.encode("i see kites", add_bos=True, add_eos=True)
     [4, 0, 2, 1, 5]
+    >>> tokenizer.ids["see"]
+    2
     >>> tokenizer.decode([4, 0, 2, 1, 5]), tokenizer.decode([2, 1])
     ('i see kites', ' see kites')
     """
@@ -28,20 +30,24 @@ class WordTokenizer:
     def __init__(self, words):
         self.words = tuple(sorted(set(words)))
         self._names = [*self.words, PAD, BOS, EOS]
-        self._ids = {word: number for number, word in enumerate(self.words)}
+        self.ids = {word: number for number, word in enumerate(self.words)}
         self.vocab_size = len(self._names)
         self.pad_id, self.bos_id, self.eos_id = range(len(self.words), self.vocab_size)
 
     def encode(self, text: str, add_bos: bool = False, add_eos: bool = False) -> list[int]:
         """The ids of the words in the text. Raises ValueError for a word without an id."""
         for position, word in enumerate(text.split()):
-            if word not in self._ids:
+            if word not in self.ids:
                 raise ValueError(
                     f'Word {position + 1} of the text, "{word}", is no word of this language; '
                     "its words are in tokenizer.words."
                 )
-        ids = [self._ids[word] for word in text.split()]
+        ids = [self.ids[word] for word in text.split()]
         return [self.bos_id] * add_bos + ids + [self.eos_id] * add_eos
+
+    def encode_prompt(self, text: str) -> list[int]:
+        """The ids of a beginning, `<|bos|>` in front, as every sentence begins."""
+        return self.encode(text, add_bos=True)
 
     def decode(self, ids, skip_special: bool = True) -> str:
         """The words of the ids. Each brings the space before it, but not after `<|bos|>`.
@@ -116,7 +122,7 @@ class GrammarModel:
         self.config = GrammarConfig(
             tokenizer.vocab_size, tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id
         )
-        self._ids = {**tokenizer._ids, END: tokenizer.eos_id}
+        self._ids = {**tokenizer.ids, END: tokenizer.eos_id}
 
     def new_cache(self, batch_size: int, capacity: int | None = None) -> GrammarCache:
         """A cache of `batch_size` empty rows; `capacity` is not needed, it grows as it must."""

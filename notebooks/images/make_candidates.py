@@ -19,7 +19,7 @@ from build import SAME_SUMS  # noqa: E402
 os.environ.update(SAME_SUMS)  # before numpy is loaded
 
 from lunsedu import LunsDataset, LunsformterModel, data_path  # noqa: E402
-from lunsedu.stills import candidates_picture  # noqa: E402
+from lunsedu.display.stills import candidates_picture  # noqa: E402
 
 
 def main():

@@ -26,8 +26,8 @@ def ours(pipe, folder):
     """Load the GGUF file, then time steps on demand."""
     import numpy as np
 
-    from lunsedu.gguf_file import smollm2_file
-    from lunsedu.huggingface import from_gguf
+    from lunsedu.interop.gguf_file import smollm2_file
+    from lunsedu.interop.huggingface import from_gguf
 
     started = time.perf_counter()
     model, tokenizer = from_gguf(smollm2_file())

@@ -99,7 +99,7 @@ def opened(lab, browser):
 # all widgets of the notebook in the order in which they were made
 SHELLS = """
 from ipywidgets.widgets.widget import _instances
-from lunsedu.controls import Shell
+from lunsedu.widgets.controls import Shell
 shells = [widget for widget in _instances.values() if isinstance(widget, Shell)]
 """
 

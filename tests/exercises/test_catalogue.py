@@ -11,7 +11,7 @@ import pytest
 from catalogue import RIGHT, WRONG
 
 import lunsedu.exercises
-from lunsedu.exercises.judging import Exercise, judge
+from lunsedu.exercises.judge.judging import Exercise, judge
 
 for file in sorted(Path(__file__).parent.glob("answers_*.py")):
     import_module(file.stem)

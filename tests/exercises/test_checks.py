@@ -5,8 +5,8 @@ import threading
 import numpy as np
 
 from lunsedu.exercises import Check, check_attention, check_embedding_backward, check_softmax
-from lunsedu.exercises.judging import Case, Exercise, difference, judge
-from lunsedu.exercises.running import run
+from lunsedu.exercises.judge.judging import Case, Exercise, difference, judge
+from lunsedu.exercises.judge.running import run
 
 
 def endless(scores):

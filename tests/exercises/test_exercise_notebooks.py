@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lunsedu.exercises import Check, check_prediction
-from lunsedu.exercises.predictions import PREDICTIONS
+from lunsedu.exercises.judge.predictions import PREDICTIONS
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 MASTERS = sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))

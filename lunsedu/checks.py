@@ -1,0 +1,81 @@
+"""What an argument must be: asked in one place, worded in one way.
+
+    epochs = whole_number("epochs", epochs, least=0)
+    share = number("validation", share, "a share from 0 to below 1", lambda s: 0 <= s < 1)
+
+Each check returns the value, as an int or a float, or raises with one sentence that says which
+argument it was, what was expected and what was given.
+
+What is not here: checks of files, of configurations as a whole, and of a student's answers.
+"""
+
+import operator
+
+import numpy as np
+
+
+def whole_number(name, value, least=0, hint=""):
+    """Return `value` as an int; ValueError unless it is a whole number of at least `least`.
+
+    numpy's whole numbers are welcome; True, 2.0 and "2" are none.
+
+    >>> whole_number("epochs", 3)
+    3
+    >>> whole_number("epochs", True)
+    Traceback (most recent call last):
+    ValueError: epochs must be a whole number of at least 0, not True
+    """
+    try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
+        found = operator.index(value)
+    except TypeError:
+        found = None
+    if found is None or found < least:
+        raise ValueError(
+            f"{name} must be a whole number of at least {least}, not {value!r:.60}{hint}"
+        )
+    return found
+
+
+def number(name, value, expected, holds):
+    """Return `value` as a float; ValueError unless it is a number for which `holds(value)`.
+
+    `expected` says in words what holds: "a number from 0 to 1". NaN holds for nothing.
+
+    >>> number("certain", 2, "a number from 0 to 1", lambda p: 0 <= p <= 1)
+    Traceback (most recent call last):
+    ValueError: certain must be a number from 0 to 1, not 2
+    """
+    is_number = isinstance(value, (int, float, np.integer, np.floating))
+    if isinstance(value, bool) or not is_number or not holds(value):
+        raise ValueError(f"{name} must be {expected}, not {value!r:.60}")
+    return float(value)
+
+
+def text(value, name="text"):
+    """Return `value`; TypeError unless it is a str, ValueError if it holds half a character.
+
+    Half a character is a lone surrogate, which has no place in UTF-8.
+
+    >>> text(b"no", "prompt")
+    Traceback (most recent call last):
+    TypeError: prompt must be a str, not bytes: b'no'
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, not {type(value).__name__}: {value!r:.60}")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise half_character(value, name) from None
+    return value
+
+
+def half_character(value, name="text"):
+    """Return the ValueError for a text that holds a lone surrogate, with its place."""
+    position = next(i for i, char in enumerate(value) if "\ud800" <= char <= "\udfff")
+    return ValueError(
+        f"{name} holds half of a character, the lone surrogate U+{ord(value[position]):04X}, at "
+        f"position {position}, which can't be written in UTF-8; repair it, for example with "
+        "text.encode('utf-8', 'replace').decode('utf-8')."
+    )

@@ -1,0 +1,56 @@
+"""Choosing one token: the likeliest, or a draw; with a penalty, a temperature, or a cut.
+
+choose = likeliest(repetition_penalty)
+choose(place, row, path)    -> the id of the next token in this row
+"""
+
+import numpy as np
+
+from lunsedu import checks
+from lunsedu.decoding.place import strongest
+
+
+def check_penalty(penalty):
+    expected = "a finite number of at least 1 (1.0 is off)"
+    return checks.number("repetition_penalty", penalty, expected, lambda p: 1 <= p < np.inf)
+
+
+def likeliest(repetition_penalty):
+    """Return choose(place, row, path) -> the likeliest token, the lower id where they tie."""
+    penalty = check_penalty(repetition_penalty)
+    if penalty == 1.0:
+        return lambda place, row, path: place.likeliest[row]
+    return lambda place, row, path: int(penalised_logits(place.logits[row], path, penalty).argmax())
+
+
+def penalised_logits(logits, path, penalty):
+    """Return logits [V] with those of the path's own tokens lowered (see `insideout`)."""
+    if penalty == 1.0 or path.length == 0:
+        return logits
+    repeated = np.unique(path.tokens())
+    old = logits[repeated]
+    logits = logits.copy()
+    logits[repeated] = np.where(old > 0, old / penalty, old * penalty)
+    return logits
+
+
+def filtered(logits, temperature, top_k, top_p):
+    """Return the probabilities [V] to draw from."""
+    # Tokens of equal logit stay equal, so that top_k breaks ties by id as everywhere else.
+    order = strongest(logits, top_k or len(logits))
+    with np.errstate(over="ignore"):  # close to temperature 0 all but the likeliest get exp(-inf)
+        odds = np.exp((logits[order] - logits[order[0]]) / temperature)  # likeliest first
+    share = odds / odds.sum()
+    if top_p is not None:
+        # A token stays if those before it do not yet reach top_p: the first always stays.
+        share = np.where(np.cumsum(share) - share < top_p, share, 0.0)
+    probs = np.zeros(len(logits))  # [V]
+    probs[order] = share / share.sum()
+    return probs
+
+
+def draw_index(probs, rng):
+    """Draw an index with probabilities `probs` [V], by one uniform number."""
+    edges = np.cumsum(probs)  # [V], ends at 1 but for rounding
+    index = int(np.searchsorted(edges, rng.random() * edges[-1], side="right"))
+    return min(index, int(np.flatnonzero(probs)[-1]))

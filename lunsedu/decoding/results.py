@@ -1,0 +1,87 @@
+"""What a decoder returns: candidates with the probability of each token, best first.
+
+A decoder (see `lunsedu.decoding`) makes several candidate continuations of one prompt. A `Result`
+holds them all, ranked, and shows itself as plain text in a terminal and as a table in a notebook
+(result_text.py, candidates_html.py).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from lunsedu.decoding.candidates_html import result_html
+from lunsedu.decoding.result_text import result_table
+from lunsedu.decoding.scores import running_scores
+
+
+@dataclass(eq=False)
+class Candidate:
+    """One continuation of the prompt. The prompt's own tokens are never part of it.
+
+    token_ids, tokens, probs [T] and alternatives have one entry for each generated token, the
+    first and <|eos|> included. `probs` are the model's own probabilities, before any temperature,
+    filter or penalty.
+    """
+
+    token_ids: list  # of int
+    probs: np.ndarray  # [T]
+    score: float
+    finished: bool  # ended with <|eos|>; otherwise it was cut at the last token allowed
+    tokens: list  # of str, as shown to people
+    text: str  # the generated text without special tokens
+    start_prob: float  # probability of the token at which the candidates fork
+    look_back: Callable  # () -> the alternatives; found only when somebody looks at them
+
+    @cached_property
+    def alternatives(self):
+        """For each token, (id, text, probability) of the strongest tokens at its place.
+
+        Strongest first, the chosen one among them if it is that strong.
+        """
+        return self.look_back()
+
+    def running_scores(self, score):
+        """Return the score after each token, [T]; `score` as in `running_scores`."""
+        return running_scores(self.probs, score)
+
+
+@dataclass(eq=False, repr=False)
+class Result:
+    """All candidates of one decoder run, best first, and what the run cost."""
+
+    prompt: str
+    prompt_ids: list  # of int, never empty: an empty prompt is [bos_id]
+    candidates: list  # of Candidate, best first
+    method: str
+    score_name: str
+    forward_steps: int  # calls of model.step, the one that read the prompt included
+    tokens_computed: int  # positions that went through the model, the prompt once
+    seconds: float
+    fork: int = 0  # the candidates part at their token number `fork`, 0 is the first
+    dropped: int = 0  # so many ids at the prompt's start did not fit into the model
+    separator: str = ""  # between prompt and text; " " when texts are lists of ids
+
+    @property
+    def best(self):
+        return self.candidates[0]
+
+    @property
+    def text(self):
+        """The prompt as typed, and the best continuation."""
+        gap = self.separator if self.prompt and self.best.text else ""
+        return self.prompt + gap + self.best.text
+
+    @property
+    def token_ids(self):
+        """The prompt's ids and those of the best continuation, as one list of int."""
+        return list(self.prompt_ids) + list(self.best.token_ids)
+
+    def __str__(self):
+        return result_table(self)
+
+    __repr__ = __str__  # so that a terminal shows the table as a notebook does
+
+    def _repr_html_(self):
+        return result_html(self)

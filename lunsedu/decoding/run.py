@@ -1,0 +1,214 @@
+"""What all decoders share: the checked prompt, the model with a meter on it, growing paths.
+
+A decoder turns a prompt into candidates. It needs from a model only `config`, `new_cache`, `step`
+and the cache's `select`, so that anything that can do these (a table, a grammar) can be decoded.
+
+    run = Run(model, prompt_ids, max_tokens)    # checks; run.limit new tokens at most
+    place, cache = run.prefill()                # reads the prompt
+    path = run.root.extend(place, 0, token)     # the first new token
+    place = run.step([path.token], cache)       # reads it: what may come next?
+    run.result([path], "greedy", "arithmetic")
+"""
+
+import math
+import time
+import warnings
+
+import numpy as np
+
+from lunsedu import checks
+from lunsedu.decoding.place import Place
+from lunsedu.decoding.result_text import trace
+from lunsedu.decoding.results import Candidate, Result
+from lunsedu.decoding.scores import score_tokens
+
+
+def check_ids(ids, vocab_size):
+    """Return token ids (a list or [T] array) as a list of int.
+
+    Raises TypeError when they are no flat list of whole numbers (None, a str, a float), ValueError
+    when one of them is outside the vocabulary.
+    """
+    expected = "the prompt must be a list of token ids such as tokenizer.encode(text)"
+    if ids is None or isinstance(ids, (str, bytes, dict, set)):
+        raise TypeError(f"{expected}, not {ids if ids is None else type(ids).__name__}")
+    try:
+        array = np.asarray(list(ids))  # [T]
+    except (TypeError, ValueError):
+        raise TypeError(f"{expected}, not {ids!r:.80}") from None
+    if array.size == 0:
+        return []
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise TypeError(f"{expected}, not {ids!r:.80}")
+    for token in array.tolist():
+        if not 0 <= token < vocab_size:
+            raise ValueError(
+                f"token id {token} in the prompt is outside the model's vocabulary of"
+                f" {vocab_size} tokens: encode the prompt with the model's own tokenizer"
+            )
+    return array.tolist()
+
+
+class Path:
+    """A candidate while it grows: its last token, what else was possible there, the path before."""
+
+    __slots__ = ("parent", "token", "prob", "look_back", "length", "total_prob", "total_log")
+
+    def __init__(self, parent=None, token=None, prob=1.0, look_back=None):
+        self.parent, self.token, self.prob, self.look_back = parent, token, prob, look_back
+        if parent is None:
+            self.length, self.total_prob, self.total_log = 0, 0.0, 0.0
+        else:
+            self.length = parent.length + 1
+            self.total_prob = parent.total_prob + prob
+            self.total_log = parent.total_log + (math.log(prob) if prob > 0 else -math.inf)
+
+    def extend(self, place, row, token):
+        """Return this path and one more token, chosen at `place` in `row`."""
+        token = int(token)
+        return Path(self, token, place.prob(row, token), place.look_back(row))
+
+    def steps(self):
+        """Return the paths after the first, second, … last token, as a list."""
+        steps, path = [], self
+        while path.parent:
+            steps.append(path)
+            path = path.parent
+        return steps[::-1]
+
+    def tokens(self):
+        return [step.token for step in self.steps()]
+
+
+class Run:
+    """One call of a decoder.
+
+    Raises TypeError or ValueError, in one sentence, when the prompt or max_tokens cannot be used.
+    Warns once when the prompt or the new tokens do not fit into the model's seq_len.
+    """
+
+    def __init__(self, model, prompt_ids, max_tokens, tokenizer=None, prompt=None):
+        self.started = time.perf_counter()
+        config = model.config
+        self.model, self.config, self.tokenizer = model, config, tokenizer
+        self.prompt_ids = check_ids(prompt_ids, config.vocab_size)
+        max_tokens = checks.whole_number("max_tokens", max_tokens, 0)
+        if prompt is not None and not isinstance(prompt, str):
+            raise TypeError(f"prompt must be a str, not {type(prompt).__name__}")
+        # <|pad|> and <|bos|> never come next, unless a model uses one of them as <|eos|> too.
+        special = {config.pad_id, config.bos_id} - {None, config.eos_id}
+        self.forbidden = sorted(special)
+        # After an empty prompt <|eos|> would make an empty text: it may not start one.
+        empty = self.prompt_ids in ([], [config.bos_id])
+        self.forbidden_first = sorted(special | ({config.eos_id} - {None} if empty else set()))
+        if not self.prompt_ids:
+            if config.bos_id is None:
+                raise ValueError(
+                    "the prompt is empty and this model has no <|bos|> token to start from:"
+                    " give at least one token"
+                )
+            self.prompt_ids = [config.bos_id]
+        self.prompt = self._read(self.prompt_ids) if prompt is None else prompt
+        self._fit(max_tokens)
+        self.root = Path()
+        self.forward_steps = self.tokens_computed = 0
+
+    def _fit(self, max_tokens):
+        """Cut the prompt's start and the number of new tokens to what the model can read.
+
+        The last new token is never read, so prompt and new tokens may be seq_len + 1 together.
+        New tokens may push the prompt back to half of seq_len, not further.
+        """
+        seq_len, length = self.config.seq_len, len(self.prompt_ids)
+        keep = max(seq_len + 1 - max_tokens, (seq_len + 1) // 2)
+        self.dropped = max(0, length - keep) if max_tokens else 0
+        self.limit = min(max_tokens, seq_len + 1 - (length - self.dropped)) if max_tokens else 0
+        notes = []
+        if self.dropped:
+            notes.append(
+                f"the prompt has {length} tokens: only the last {length - self.dropped} are used"
+            )
+        if self.limit < max_tokens:
+            notes.append(f"only {self.limit} of max_tokens={max_tokens} new tokens fit")
+        if notes:
+            text = "; ".join(notes)
+            warnings.warn(f"This model reads {seq_len} tokens at a time; {text}.", stacklevel=4)
+
+    def prefill(self):
+        """Read the prompt in one forward step; return the first Place and the cache, of one row."""
+        ids = np.array([self.prompt_ids[self.dropped :]], dtype=np.int64)  # [1, T]
+        cache = self.model.new_cache(1, ids.shape[1] + self.limit - 1)
+        return self._forward(ids, cache, self.forbidden_first), cache
+
+    def step(self, tokens, cache):
+        """Read one token in each row of the cache; return the next Place."""
+        return self._forward(np.array(tokens, dtype=np.int64)[:, None], cache, self.forbidden)
+
+    def _forward(self, ids, cache, forbidden):
+        self.forward_steps += 1
+        self.tokens_computed += ids.size
+        return Place(self.model.step(ids, cache), forbidden)
+
+    def is_finished(self, path):
+        return path.length > 0 and path.token == self.config.eos_id
+
+    def is_over(self, path):
+        """True when the path takes no further part: it reached <|eos|> or the last token."""
+        return path.length == self.limit or self.is_finished(path)
+
+    def result(self, paths, method, score, prefer_finished=False, *, fork=0, verbose=False):
+        """Rank the paths and return them as a Result; print its trace when `verbose`.
+
+        Ties: the likelier start first, then the lower ids.
+        """
+        candidates = [self._candidate(path, score, fork) for path in paths]
+        candidates.sort(
+            key=lambda c: (
+                not (prefer_finished and c.finished),
+                -c.score,
+                -c.start_prob,
+                c.token_ids,
+            )
+        )
+        result = Result(
+            prompt=self.prompt,
+            prompt_ids=self.prompt_ids,
+            candidates=candidates,
+            method=method,
+            score_name=score,
+            forward_steps=self.forward_steps,
+            tokens_computed=self.tokens_computed,
+            seconds=time.perf_counter() - self.started,
+            fork=fork,
+            dropped=self.dropped,
+            separator=" " if self.tokenizer is None else "",
+        )
+        if verbose:
+            print(trace(result))
+        return result
+
+    def _candidate(self, path, score, fork):
+        steps = path.steps()
+        probs = np.array([step.prob for step in steps])  # [T]
+        return Candidate(
+            token_ids=[step.token for step in steps],
+            probs=probs,
+            score=score_tokens(probs, score),
+            finished=self.is_finished(path),
+            tokens=[self._token_text(step.token) for step in steps],
+            text=self._read([step.token for step in steps]),
+            start_prob=steps[fork].prob if steps else 1.0,
+            look_back=lambda: [
+                [(i, self._token_text(i), prob) for i, prob in step.look_back()] for step in steps
+            ],
+        )
+
+    def _token_text(self, token):
+        return self.tokenizer.token_text(token) if self.tokenizer is not None else str(token)
+
+    def _read(self, ids):
+        """Return ids as text; without a tokenizer the ids themselves, without special ones."""
+        if self.tokenizer is not None:
+            return self.tokenizer.decode(ids)
+        special = (self.config.pad_id, self.config.bos_id, self.config.eos_id)
+        return " ".join(str(i) for i in ids if i not in special)

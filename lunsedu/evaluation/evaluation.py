@@ -1,0 +1,242 @@
+"""The judge: decoders compared on the same prompts, a model compared with the truth.
+
+Both need a language whose every probability is known (`lunsedu.grammar`). Decoders are compared
+here, the model in entropy_floor.py.
+
+    decoders = {"greedy": greedy, "beam 5": partial(beam_search, num_beams=5)}
+    table = evaluate(lm, decoders, story_grammar.puzzles()[:200], story_grammar)
+    table                               # right, well formed, log-probabilities, cost; intervals
+    table.plot()                        # quality over cost
+    table.difference("beam 5", "greedy")
+    gap_to_floor(lm, story_grammar, sentences)
+
+`lm` is a LunsformterModel or a GrammarModel, the perfect model. What is not here: a judge for texts
+outside such a language; nobody knows the truth about those.
+"""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from lunsedu.decoding import Result
+from lunsedu.evaluation import intervals
+from lunsedu.evaluation.table_views import quality_over_cost, table_html, table_text
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one decoder made of one prompt. Log-probabilities are in nats, given the prompt."""
+
+    prompt: str
+    text: str  # the continuation alone
+    right: bool | None  # None: the prompt asks nothing
+    well_formed: bool  # a sentence of the language, if a wrong direct answer is forgiven
+    model_log_prob: float  # what the model thought of its tokens
+    true_log_prob: float  # what the language says; -inf: it never says this
+    finished: bool  # reached <|eos|>
+    forward_steps: int
+    tokens_computed: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One decoder over all prompts. Each summary is an Estimate, or None without a case."""
+
+    name: str
+    outcomes: list  # of Outcome, in the order of the prompts
+
+    @cached_property
+    def right(self):
+        """Share of right answers among the prompts that ask something."""
+        return _share([o.right for o in self.outcomes if o.right is not None])
+
+    @cached_property
+    def well_formed(self):
+        return _share([o.well_formed for o in self.outcomes])
+
+    @cached_property
+    def model_log_prob(self):
+        return _mean([o.model_log_prob for o in self.outcomes])
+
+    @cached_property
+    def true_log_prob(self):
+        """Mean over the continuations that the language holds possible; the others have -inf."""
+        return _mean([o.true_log_prob for o in self.outcomes])
+
+    @property
+    def distinct(self):
+        """How many different continuations there are."""
+        return len({o.text.strip() for o in self.outcomes})
+
+    @property
+    def forward_steps(self):
+        """Mean number of forward steps a prompt."""
+        return float(np.mean([o.forward_steps for o in self.outcomes]))
+
+    @property
+    def tokens_computed(self):
+        """Mean number of token positions a prompt, the prompt's own counted once."""
+        return float(np.mean([o.tokens_computed for o in self.outcomes]))
+
+
+@dataclass(frozen=True, repr=False)
+class Evaluation:
+    """A table of decoders, one Row each; `table["greedy"]` is one of them."""
+
+    rows: list  # of Row
+    prompts: list  # of str
+
+    def __getitem__(self, name):
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise KeyError(f"there is no decoder {name!r} here: {', '.join(r.name for r in self.rows)}")
+
+    def difference(self, first, second):
+        """Share of right answers of one decoder minus that of another, prompt by prompt paired.
+
+        Raises ValueError when the prompts ask nothing.
+        """
+        rights = [[o.right for o in self[name].outcomes] for name in (first, second)]
+        pairs = [pair for pair in zip(*rights, strict=True) if pair[0] is not None]
+        if not pairs:
+            raise ValueError("these prompts ask nothing, so no decoder is right or wrong")
+        return intervals.paired_difference(*zip(*pairs, strict=True))
+
+    def plot(self, title="", width=7.0, height=3.6):
+        """Draw right answers over tokens computed; return a Picture."""
+        return quality_over_cost(self, title, width, height)
+
+    def __str__(self):
+        return table_text(self)
+
+    __repr__ = __str__
+
+    def _repr_html_(self):
+        return table_html(self)
+
+
+def evaluate(lm, decoders, prompts, grammar, max_tokens=20, seed=0, verbose=False):
+    """Run each decoder on each prompt and judge what it says; return an Evaluation.
+
+    `decoders` is a dict {name: decoder}; a decoder is a function of lunsedu.decoding, with its
+    options set by functools.partial, or one of yours that is called alike and returns a Result.
+    `prompts` are beginnings of sentences of `grammar`; held-out puzzles count as such. Answers are
+    judged by `grammar.unrestricted`, for which no puzzle is held out.
+
+    Each decoder that draws at random gets a Generator of its own, made from `seed`, so that its row
+    is the same whatever else is in the table. `verbose` shows a progress bar.
+
+    Raises TypeError or ValueError for decoders or prompts that cannot be used.
+
+    >>> from lunsedu.decoding import greedy
+    >>> from lunsedu.grammar import GrammarModel, miniature_grammar
+    >>> perfect = GrammarModel(miniature_grammar)
+    >>> table = evaluate(perfect, {"greedy": greedy}, ["", "how"], miniature_grammar)
+    >>> [outcome.text for outcome in table["greedy"].outcomes]
+    [' i see kites', ' are you']
+    """
+    prompts = _check_prompts(prompts, grammar)
+    _check_decoders(decoders)
+    from tqdm.auto import tqdm
+
+    judge = _Judge(grammar)
+    rows = []
+    with tqdm(total=len(decoders) * len(prompts), unit="text", disable=not verbose) as bar:
+        for name, decoder in decoders.items():
+            random = {"rng": np.random.default_rng(seed)} if _draws(decoder) else {}
+            outcomes = []
+            for prompt in prompts:
+                result = _decode(lm, name, decoder, prompt, max_tokens, random)
+                outcomes.append(judge(prompt, result))
+                bar.update()
+            rows.append(Row(name, outcomes))
+    return Evaluation(rows, prompts)
+
+
+class _Judge:
+    """Turns Results into Outcomes."""
+
+    def __init__(self, grammar):
+        self.truth = grammar.unrestricted
+        # In this language any direct answer may follow a puzzle: it judges the form alone.
+        self.form = self.truth.variant(self.truth.opened, guessed=set(grammar.rules.families))
+
+    def __call__(self, prompt, result):
+        best = result.best
+        text = prompt + best.text
+        # A continuation can change the prompt's last word ("cat" + "s"): that is never said.
+        begins = text.split()[: len(prompt.split())] == prompt.split()
+        with np.errstate(divide="ignore"):  # a probability that underflowed to 0 has log -inf
+            model_log_prob = float(np.log(best.probs).sum())
+        return Outcome(
+            prompt=prompt,
+            text=best.text,
+            right=self.truth.answer_is_right(text),
+            well_formed=bool(self.form.accepts(text)),
+            model_log_prob=model_log_prob,
+            true_log_prob=self.truth.log_prob(text, prompt=prompt) if begins else -np.inf,
+            finished=best.finished,
+            forward_steps=result.forward_steps,
+            tokens_computed=result.tokens_computed,
+        )
+
+
+def _decode(lm, name, decoder, prompt, max_tokens, random):
+    tokenizer = lm.tokenizer
+    ids = tokenizer.encode_prompt(prompt)
+    model = getattr(lm, "model", lm)  # a GrammarModel is its own model
+    result = decoder(model, ids, max_tokens, tokenizer=tokenizer, prompt=prompt, **random)
+    if not isinstance(result, Result):
+        raise TypeError(
+            f"decoder {name!r} returned {type(result).__name__}, not a Result as those of"
+            " lunsedu.decoding do"
+        )
+    return result
+
+
+def _draws(decoder):
+    """True when a decoder takes random numbers and has not been given any."""
+    parameter = inspect.signature(decoder).parameters.get("rng")
+    return parameter is not None and parameter.default is None
+
+
+def _check_decoders(decoders):
+    if not isinstance(decoders, Mapping) or not decoders:
+        raise TypeError('decoders must be a dict of at least one, such as {"greedy": greedy}')
+    for name, decoder in decoders.items():
+        if not callable(decoder):
+            raise TypeError(
+                f"decoder {name!r} is {type(decoder).__name__}, not a function such as greedy or"
+                " partial(beam_search, num_beams=5)"
+            )
+        seed = inspect.signature(decoder).parameters.get("seed")
+        if seed is not None and seed.default not in (None, inspect.Parameter.empty):
+            raise ValueError(
+                f"decoder {name!r} has a seed of its own: it would throw the same dice at every"
+                " prompt; leave it out and give evaluate(..., seed=...)"
+            )
+
+
+def _check_prompts(prompts, grammar):
+    """Return the prompts as a list of str; each must begin a sentence, held out or not."""
+    if isinstance(prompts, str):
+        raise TypeError("prompts must be a list of str, not one str: put it into [ ]")
+    prompts = list(prompts)
+    if not prompts:
+        raise ValueError("there are no prompts to judge by: give at least one")
+    for prompt in prompts:
+        grammar.unrestricted.state_after(prompt)  # raises, and says what is wrong
+    return prompts
+
+
+def _share(cases):
+    return intervals.proportion(sum(cases), len(cases)) if cases else None
+
+
+def _mean(values):
+    values = [value for value in values if np.isfinite(value)]
+    return intervals.mean(values) if values else None

@@ -1,0 +1,134 @@
+"""Checks for the predictions: a number or a letter that is written down before the code is run.
+
+A wrong prediction is not told the right one. It is told what the wrong one would mean.
+"""
+
+from dataclasses import dataclass, field
+from math import isclose
+from numbers import Real
+
+from lunsedu.exercises.judge.check import OPEN, RIGHT, WRONG, Check
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """`answer` is a number or a letter; `wrong` tells what a wrong answer would mean."""
+
+    answer: object
+    because: str
+    wrong: dict = field(default_factory=dict)
+    otherwise: str = "Work it out on paper with the small numbers given."
+
+
+PREDICTIONS = {
+    "01 tokenizer": Prediction(
+        9,
+        "n, a and b take one byte each, the é two, the emoji four: 1 + 2 + 4 + 1 + 1.",
+        {
+            5: "That is the number of characters. Some characters take several bytes.",
+            6: "You gave the é two bytes, but the emoji only one.",
+            8: "One of the two special characters takes a byte more than you gave it.",
+        },
+        "Count letter by letter: plain letters one byte, é two, this emoji four.",
+    ),
+    "02 counting": Prediction(
+        8,
+        "Perplexity is the number of equally likely choices that would be as hard to guess.",
+        {
+            3: "That is the cross-entropy in bits. Perplexity is 2 to the power of it.",
+            0.125: "That is the probability of each token. Perplexity is one over it.",
+            2.079: "That is the cross-entropy in nats, ln 8. Perplexity is e to the power of it.",
+        },
+    ),
+    "03 model": Prediction(
+        0.4,
+        "exp() of the scores are 1, 1, 1 and 2; they sum to 5, and 2 / 5 = 0.4.",
+        {
+            0.25: "That would be so if all four scores were equal.",
+            0.5: "Twice as much as each of the others is not half of everything: sum all four.",
+            0.2: "That is the weight of each of the small ones.",
+            2: "That is exp() of the score, before dividing by the sum.",
+        },
+    ),
+    "04 backpropagation": Prediction(
+        "b",
+        "Both uses of the row move the loss, so both gradients add up.",
+        {
+            "a": "Then the first use would not matter, but changing the row changes both places.",
+            "c": "A mean would be half of what a small change of the row does to the loss.",
+        },
+    ),
+    "05 training": Prediction(
+        "c",
+        "In the first step the running means, corrected, are the gradient and its square. Their"
+        " quotient is 1 or -1 whatever the size of the gradient.",
+        {
+            "a": "So it is in plain gradient descent. AdamW divides by the size of the gradient.",
+            "b": "The square root of the mean square is the size itself, not its root.",
+        },
+    ),
+    "06 insideout": Prediction(
+        "b",
+        "The arithmetic mean of A is (0.1 + 1 + 1 + 1) / 4 = 0.775, that of B is 0.7. The product"
+        " of A is 0.1, that of B about 0.24: so the geometric mean prefers B.",
+        {
+            "a": "Compute both means for both: a rare start costs the arithmetic mean little.",
+            "c": "The product of A is 0.1, that of B about 0.24: the geometric mean sees the rare"
+            " start.",
+            "d": "Compute both means for both. One of the two scores forgives a rare start.",
+        },
+    ),
+    "08 save and fine-tune": Prediction(
+        "b",
+        "The text is other bytes, so other pairs, but the ids and their meaning must stay: the"
+        " embedding's rows belong to them.",
+        {
+            "a": "A new tokenizer would give the same ids to other pieces of text, and every row of"
+            " the embedding would mean something else.",
+            "c": "The 256 bytes are in every vocabulary, so no text is ever refused.",
+        },
+    ),
+    "09 how good is it": Prediction(
+        "c",
+        "The width shrinks with the square root of the number of cases: half the width takes four"
+        " times as many.",
+        {
+            "a": "That is less than half as many again. Think of the square root.",
+            "b": "Twice as many cases make the interval narrower by the square root of 2 only.",
+            "d": "That would make it four times narrower.",
+        },
+    ),
+}
+
+
+def check_prediction(lesson, answer):
+    """Check a prediction: a number, or a letter in quotes. Lessons are the keys of PREDICTIONS.
+
+    >>> check_prediction("03 model", 0.25)
+    prediction: not right yet. That would be so if all four scores were equal.
+    """
+    if lesson not in PREDICTIONS:
+        raise ValueError(f"no prediction is called {lesson!r}; there are {', '.join(PREDICTIONS)}")
+    known = PREDICTIONS[lesson]
+
+    def say(status, message):
+        return Check("prediction", status, message)
+
+    if answer is None or answer is Ellipsis:
+        return say(OPEN, "Replace the ... by your prediction, then run this cell again.")
+    if isinstance(known.answer, str):
+        if not isinstance(answer, str):
+            return say(WRONG, 'Give one of the letters in quotes, for example "a".')
+        answer = answer.strip().strip("()").lower()
+        if answer == known.answer:
+            return say(RIGHT, known.because)
+        choices = ", ".join(sorted({known.answer, *known.wrong}))
+        return say(WRONG, known.wrong.get(answer, f"Give one of the letters {choices}."))
+    if isinstance(answer, bool) or not isinstance(answer, Real):
+        return say(WRONG, "Give a number.")
+    if isclose(answer, known.answer, rel_tol=0.01):
+        return say(RIGHT, known.because)
+    for value, told in known.wrong.items():
+        if isclose(answer, value, rel_tol=0.01):
+            return say(WRONG, told)
+    return say(WRONG, known.otherwise)

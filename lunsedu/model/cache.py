@@ -1,0 +1,47 @@
+"""What a model remembers of the tokens it has read: the keys and values of each position."""
+
+import numpy as np
+
+from lunsedu import checks
+
+
+class KeyValueCache:
+    """The keys and values of the positions read so far, so that each is computed once.
+
+    keys[i] and values[i] are [B, G, capacity, K] for layer i; the first `length` positions count.
+    """
+
+    def __init__(self, config, batch_size, capacity, dtype):
+        for name, value in (("batch_size", batch_size), ("capacity", capacity)):
+            checks.whole_number(name, value, 1)
+        shape = (config.num_layers, batch_size, config.num_kv_heads, capacity, config.head_dim)
+        self.keys = np.empty(shape, dtype=dtype)
+        self.values = np.empty(shape, dtype=dtype)
+        self.length = 0
+
+    def make_room(self, shape):
+        """Raise ValueError unless ids of this shape [B, T] fit."""
+        B, T = shape
+        rows, capacity = self.keys.shape[1], self.keys.shape[3]
+        if B != rows:
+            raise ValueError(f"the cache holds {rows} rows, but the ids have {B}")
+        if self.length + T > capacity:
+            raise ValueError(
+                f"the cache has room for {capacity} tokens and holds {self.length}:"
+                f" {T} more do not fit, make it with a larger capacity"
+            )
+
+    def append(self, layer, k, v):
+        """Add k, v [B, G, T, K] of one layer; return all its keys and values [B, G, S, K]."""
+        end = self.length + k.shape[2]
+        self.keys[layer, :, :, self.length : end] = k
+        self.values[layer, :, :, self.length : end] = v
+        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+    def select(self, rows):
+        """Return a new cache of these rows, in this order; a row may be taken more than once."""
+        rows = np.asarray(rows, dtype=np.intp)
+        chosen = object.__new__(KeyValueCache)
+        chosen.keys, chosen.values = self.keys[:, rows], self.values[:, rows]
+        chosen.length = self.length
+        return chosen

@@ -1,0 +1,152 @@
+"""One step of generating once more, as fast as numpy goes: the numbers are those of layers.py.
+
+`Lunsformter.step` runs this: a few rows, mostly one token each, read after what a cache holds. A
+student reads layers.py and `Lunsformter.forward`. Nothing new is computed here. What is different:
+
+- **Fewer calls.** In a small model nearly all time goes into calling numpy, not into arithmetic.
+  Queries and keys are turned together, the factor K^(-1/2) of the scores stands in the tables that
+  turn the queries, results are written over their inputs, and nothing is kept for a way back.
+- **Large matrices are read once.** In a large model nearly all time goes into fetching weights:
+  see few_rows.py. One core alone can't fetch as fast as the memory gives, so two threads take half
+  of the hidden units each, and half of the vocabulary (numpy lets go of Python's lock meanwhile).
+
+The tests hold this module against `Lunsformter.forward`.
+"""
+
+import numpy as np
+
+from lunsedu.model import layers
+from lunsedu.model.fast import few_rows
+from lunsedu.model.fast.gradient import wide_tables
+from lunsedu.model.fast.threads import one_core_a_product, second_thread
+
+NAMES = ("attention_norm", "qkv", "attention_out", "mlp_norm", "gate_up", "down")
+
+
+class FastStep:
+    """The step of one model; `weights` is a dict of its named arrays."""
+
+    def __init__(self, config, weights, dtype):
+        self.config = config
+        self.layers = [
+            [weights[f"layers.{i}.{name}"] for name in NAMES] for i in range(config.num_layers)
+        ]
+        self.embedding = weights["embedding"]  # [V, D]
+        self.final_norm = weights["final_norm"]  # [D]
+        self.output = weights["embedding" if config.tie_embeddings else "output"].T  # [D, V]
+        shape = (config.seq_len, -1, 2, config.head_dim // 2)
+        self.cos, self.sin = (table.reshape(shape) for table in wide_tables(config, dtype))
+        sizes = [self.output.size] + [gate_up.size for *_, gate_up, _ in self.layers]
+        self.two_threads = max(sizes) >= few_rows.LARGE
+        # as arrays, since numpy would make one of a Python number each time
+        self.share = np.array(1 / config.dim, dtype)
+        self.eps = np.array(config.norm_eps, dtype)
+
+    def __call__(self, ids, cache):
+        """Read ids int [B, T] after what the cache holds; return the last logits [B, V].
+
+        Writes keys and values into the cache, but leaves cache.length to the caller.
+        """
+        if self.two_threads and 1 < ids.size < few_rows.MANY_ROWS:
+            with one_core_a_product():
+                return self._read(ids, cache)
+        return self._read(ids, cache)
+
+    def _read(self, ids, cache):
+        (B, T), start = ids.shape, cache.length
+        end = start + T
+        cos, sin = self.cos[start:end], self.sin[start:end]  # [T, H+G, 2, K/2]
+        # a single token is the newest: nothing lies in its future
+        mask = layers.causal_mask(T, end, self.embedding.dtype) if T > 1 else None  # [T, S]
+        x = self.embedding.take(ids.reshape(-1), axis=0)  # [B*T, D]
+        for i, (norm1, qkv, out, norm2, gate_up, down) in enumerate(self.layers):
+            y = few_rows.matmul(self._norm(x, norm1), qkv).reshape(B, T, -1)  # [B, T, (H+2G)*K]
+            q, k, v = self._split_heads(y, cos, sin)
+            k, v = cache.append(i, k, v)  # [B, G, S, K]
+            x += few_rows.matmul(_attend(q, k, v, mask), out)
+            x += _feed_forward(self._norm(x, norm2), gate_up, down)
+        last = x.reshape(B, T, -1)[:, -1]  # [B, D]
+        return _logits(self._norm(last, self.final_norm), self.output)
+
+    def _norm(self, x, gain):
+        """rmsnorm_forward of x [N, D] with gain [D]."""
+        size = np.vecdot(x, x)  # [N]
+        size *= self.share
+        size += self.eps
+        np.sqrt(size, size)
+        unit = x / size[:, None]  # [N, D]
+        unit *= gain
+        return unit
+
+    def _split_heads(self, y, cos, sin):
+        """Cut y [B, T, (H+2G)*K] into q [B, H, T, K], k and v [B, G, T, K]; q and k are turned."""
+        c = self.config
+        B, T, _ = y.shape
+        H, G, K = c.num_heads, c.num_kv_heads, c.head_dim
+        pairs = y.reshape(B, T, H + 2 * G, 2, K // 2)
+        turned = pairs[:, :, : H + G] * cos  # [B, T, H+G, 2, K/2]
+        turned += pairs[:, :, : H + G, ::-1] * sin  # the other half of each head, by a view
+        heads = turned.reshape(B, T, H + G, K).transpose(0, 2, 1, 3)  # [B, H+G, T, K]
+        v = y.reshape(B, T, H + 2 * G, K)[:, :, H + G :].transpose(0, 2, 1, 3)  # [B, G, T, K]
+        return heads[:, :H], heads[:, H:], v
+
+
+def _attend(q, k, v, mask):
+    """Attention of q [B, H, T, K], scaled already, over k, v [B, G, S, K] -> [B*T, H*K]."""
+    B, H, T, K = q.shape
+    G, S = k.shape[1:3]
+    scores = q.reshape(B, G, H // G * T, K) @ k.swapaxes(2, 3)  # [B, G, H/G*T, S]
+    if mask is not None:
+        scores.reshape(B, H, T, S)[...] += mask
+    scores -= scores.max(axis=3, keepdims=True)
+    np.exp(scores, out=scores)
+    y = scores @ v  # [B, G, H/G*T, K]
+    y /= scores.sum(axis=3, keepdims=True)
+    return y.reshape(B, H, T, K).swapaxes(1, 2).reshape(B * T, H * K)
+
+
+def _feed_forward(x, gate_up, down):
+    """swiglu_forward(x @ gate_up) @ down, for x [N, D] -> [N, D]."""
+    F = len(down)
+    if not _needs_two_threads(x, gate_up):
+        y = few_rows.matmul(x, gate_up)  # [N, 2F]
+        return few_rows.matmul(_swiglu(y[:, :F], y[:, F:]), down)
+
+    def part(a, b):  # hidden units a to b: their share of the sum
+        gate = few_rows.matmul(x, gate_up[:, a:b])  # [N, b-a]
+        up = few_rows.matmul(x, gate_up[:, F + a : F + b])  # [N, b-a]
+        return few_rows.matmul(_swiglu(gate, up), down[a:b])  # [N, D]
+
+    one, other = _in_halves(part, F)
+    return one + other
+
+
+def _swiglu(gate, up):
+    """SiLU(gate) * up, all [N, F]; SiLU(x) = x/2 * (tanh(x/2) + 1)."""
+    half = gate * 0.5  # [N, F]
+    y = np.tanh(half)  # [N, F]
+    y += 1
+    y *= half
+    y *= up
+    return y
+
+
+def _logits(x, output):
+    """x [B, D] @ output [D, V] -> [B, V]."""
+    if not _needs_two_threads(x, output):
+        return few_rows.matmul(x, output)
+    return np.concatenate(
+        _in_halves(lambda a, b: few_rows.matmul(x, output[:, a:b]), output.shape[1]), axis=1
+    )
+
+
+def _needs_two_threads(x, w):
+    """True where fetching w takes longer than handing half of x [N, in] @ w [in, out] over."""
+    return w.size >= few_rows.LARGE and few_rows.is_slow(x, w)
+
+
+def _in_halves(work, count):
+    """Return work(0, middle) and work(middle, count), done at the same time."""
+    middle = count // 2
+    other = second_thread().submit(work, middle, count)
+    return work(0, middle), other.result()

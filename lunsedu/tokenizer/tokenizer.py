@@ -1,0 +1,379 @@
+"""Byte-level byte-pair encoding (BPE), as in GPT-2: text in, whole numbers out, and back.
+
+A text is first 256 kinds of bytes, so nothing is ever unknown. A pre-tokenizer cuts it into words
+(pretokenizer.py), and in each word the learned pairs of neighbours are merged, those learned first
+before all others (bpe.py); merges never cross a word's end. The file format stands in
+tokenizer_json.py.
+
+Source: Radford et al. (2019), "Language Models are Unsupervised Multitask Learners", section 2.2
+(bytes in place of characters, words cut first).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from lunsedu import checks
+from lunsedu.files import storage
+from lunsedu.tokenizer import tokenizer_json
+from lunsedu.tokenizer.bpe import merge_long_word, merge_word, train_merges
+from lunsedu.tokenizer.pretokenizer import OUR_PRE_TOKENIZER, read_rules, split
+
+SPECIAL_TOKENS = ("<|pad|>", "<|bos|>", "<|eos|>")
+SMALLEST_VOCAB = 256 + len(SPECIAL_TOKENS)
+
+LONG_WORD = 64  # ids; from this length on a word is merged with a heap
+CACHED_WORDS = 2**16  # encode remembers so many words, then starts to remember anew
+CACHED_WORD_LENGTH = 128  # characters; longer words hardly come twice
+
+
+class Tokenizer:
+    """A byte-level BPE tokenizer: `Tokenizer.train(texts)`, then `encode` and `decode`.
+
+    Ids 0 to 255 are the bytes; 256 + i is `merges[i]`; the last three are `<|pad|>`, `<|bos|>`
+    and `<|eos|>`. Every text of valid Unicode survives encode and decode unchanged. `load` and
+    `from_json` also read byte-level BPE files of other makers, whose ids may be in any order.
+
+    Attributes: merges (list of pairs of ids, first learned first), vocab_size (all ids counted),
+    specials (dict from name to id), pad_id, bos_id, eos_id (ints; None where a foreign tokenizer
+    has no token of that name, and may then be set).
+
+    >>> tokenizer = Tokenizer.train(["low low low lower"], vocab_size=262)
+    >>> tokenizer.merges
+    [(108, 111), (256, 119), (32, 257)]
+    >>> tokenizer.encode("low lower")
+    [257, 258, 101, 114]
+    >>> tokenizer.decode([257, 258, 101, 114])
+    'low lower'
+    """
+
+    def __init__(self, merges=()):
+        """Make a tokenizer from merges, such as those of `train_merges`.
+
+        Raises ValueError if a merge uses an id that isn't made yet or makes known bytes again.
+        """
+        merges = [(int(left), int(right)) for left, right in merges]
+        table = [bytes([byte]) for byte in range(256)]
+        for rank, (left, right) in enumerate(merges):
+            if not (0 <= left < len(table) and 0 <= right < len(table)):
+                raise ValueError(
+                    f"merge {rank} is ({left}, {right}), but it can only use ids below "
+                    f"{len(table)}: the bytes and the merges before it."
+                )
+            table.append(table[left] + table[right])
+        ids = {token: token_id for token_id, token in enumerate(table)}
+        added = {name: len(table) + i for i, name in enumerate(SPECIAL_TOKENS)}
+        if len(ids) < len(table) or any(name.encode() in ids for name in added):
+            raise ValueError("two ids stand for the same bytes; each merge must make new bytes.")
+        self._set_up(
+            {
+                "vocab": {tokenizer_json.byte_name(token): i for token, i in ids.items()},
+                "merges": merges,
+                "added": added,
+                "special_ids": set(added.values()),
+                "pre_tokenizer": OUR_PRE_TOKENIZER,
+                "post_processor": None,
+                "ignore_merges": False,
+            }
+        )
+
+    def _set_up(self, parts):
+        """Prepare for work with the parts, ours or foreign, that tokenizer_json.py describes."""
+        self._parts = parts
+        self._table, self._ids = table, ids = tokenizer_json.byte_tables(parts)
+        self._byte_ids = [ids.get(bytes([byte])) for byte in range(256)]
+        self._rules = read_rules(parts["pre_tokenizer"])
+        self.merges = parts["merges"]
+        self._merge_table = {}  # pair -> (rank, new id)
+        made_by = {}  # id -> the last rank that makes it
+        for rank, (left, right) in enumerate(self.merges):
+            new_id = ids[table[left] + table[right]]
+            self._merge_table[left, right] = (rank, new_id)
+            made_by[new_id] = rank
+        self._in_learned_order = all(
+            max(made_by.get(left, -1), made_by.get(right, -1)) < rank
+            for rank, (left, right) in enumerate(self.merges)
+        )
+        self.vocab_size = len(table)
+        self.specials = {
+            name: token_id
+            for name, token_id in parts["added"].items()
+            if token_id in parts["special_ids"]
+        }
+        self.pad_id, self.bos_id, self.eos_id = map(self.specials.get, SPECIAL_TOKENS)
+        self._cache = {}  # word -> its ids
+
+    # Training
+
+    @classmethod
+    def train(cls, texts, vocab_size=512):
+        """Learn a tokenizer from texts, an iterable of str.
+
+        vocab_size counts the 256 bytes, the merges and the three special tokens; it is an upper
+        limit, as training stops when no pair occurs twice any more. See `train_merges` for ties.
+
+        Raises TypeError if texts is a single str or holds anything else than str, and ValueError
+        if vocab_size is below 259 or a text holds a lone surrogate.
+
+        >>> Tokenizer.train(["aaabdaaabac"], vocab_size=262).merges
+        [(97, 97), (97, 98), (256, 257)]
+        """
+        num_merges = check_vocab_size(vocab_size) - SMALLEST_VOCAB
+        if isinstance(texts, str) or not isinstance(texts, Iterable):
+            raise TypeError(
+                "texts must be a list of strings, such as ['one text', 'another text'], "
+                f"but is a single {type(texts).__name__}."
+            )
+        text_counts = Counter()
+        for i, text in enumerate(texts):
+            checks.text(text, f"texts[{i}]")
+            text_counts[text] += 1
+        rules = read_rules(OUR_PRE_TOKENIZER)
+        word_counts = Counter()
+        for text, count in text_counts.items():
+            words = split(text, rules)
+            if count == 1:
+                word_counts.update(words)
+            else:
+                for word in words:
+                    word_counts[word] += count
+        return cls(train_merges(word_counts, num_merges))
+
+    # Text to ids
+
+    def split(self, text):
+        """Cut a text into the pre-tokenizer's words; joined, they are the text again.
+
+        >>> Tokenizer().split("I'm 12, he said.")
+        ['I', "'m", ' 12', ',', ' he', ' said', '.']
+        """
+        checks.text(text)
+        return split(text, self._rules)
+
+    def encode(self, text, add_bos=False, add_eos=False, parse_special=False):
+        """Turn a text into a list of ids.
+
+        Special tokens are never read out of the text: "<|eos|>" typed by somebody is seven
+        characters like any others. Ask for the two ends with add_bos and add_eos; with
+        parse_special=True the names of all added tokens in the text become their ids (as other
+        libraries do by default).
+
+        Raises TypeError if text isn't a str, and ValueError if it holds a lone surrogate, if a
+        foreign tokenizer lacks a byte of it, or if there is no token for an end asked for.
+
+        >>> Tokenizer().encode("hé", add_eos=True)
+        [104, 195, 169, 258]
+        """
+        if not isinstance(text, str):
+            checks.text(text)
+        ids = [self._end_id("bos_id")] if add_bos else []
+        try:
+            if parse_special and self._parts["added"]:
+                # The group in the pattern makes split keep the names: text, name, text, …
+                names = sorted(self._parts["added"], key=len, reverse=True)
+                pattern = "(" + "|".join(map(re.escape, names)) + ")"
+                for i, part in enumerate(re.split(pattern, text)):
+                    ids += [self._parts["added"][part]] if i % 2 else self._encode_plain(part)
+            else:
+                ids += self._encode_plain(text)
+        except UnicodeEncodeError:
+            raise checks.half_character(text) from None
+        if add_eos:
+            ids.append(self._end_id("eos_id"))
+        return ids
+
+    def encode_prompt(self, text):
+        """Return the ids of a beginning: with <|bos|> in front where this tokenizer has it.
+
+        >>> Tokenizer().encode_prompt("a")
+        [257, 97]
+        """
+        return self.encode(text, add_bos=self.bos_id is not None)
+
+    def _encode_plain(self, text):
+        ids = []
+        cache = self._cache
+        for word in split(text, self._rules):
+            ids += cache.get(word) or self._encode_word(word)
+        return ids
+
+    def _encode_word(self, word):
+        """Encode one word and remember the result."""
+        word_bytes = word.encode("utf-8")
+        if self._parts["ignore_merges"] and word_bytes in self._ids:
+            ids = [self._ids[word_bytes]]
+        else:
+            ids = self._merge(word_bytes, self._merge_table)
+        if len(word) <= CACHED_WORD_LENGTH:
+            if len(self._cache) >= CACHED_WORDS:
+                self._cache.clear()
+            self._cache[word] = ids
+        return ids
+
+    def _merge(self, word_bytes, merge_table):
+        ids = [self._byte_ids[byte] for byte in word_bytes]
+        if None in ids:
+            byte = word_bytes[ids.index(None)]
+            raise ValueError(
+                f"This tokenizer has no token for the byte 0x{byte:02X}, which the text needs; "
+                "leave that character out or take another tokenizer."
+            )
+        if len(ids) < LONG_WORD and self._in_learned_order:
+            return merge_word(ids, merge_table)
+        return merge_long_word(ids, merge_table)
+
+    def _end_id(self, name):
+        token_id = getattr(self, name)
+        if token_id is None:
+            raise ValueError(f"This tokenizer has no {name}; set tokenizer.{name} to an id first.")
+        return token_id
+
+    def encode_with_merges(self, text, num_merges):
+        """Encode a text as if only the first `num_merges` merges had been learned.
+
+        Raises ValueError if num_merges isn't between 0 and len(merges).
+
+        >>> tokenizer = Tokenizer.train(["low low low lower"], vocab_size=262)
+        >>> [tokenizer.token_text(i) for i in tokenizer.encode_with_merges("low lower", 2)]
+        ['low', ' ', 'low', 'e', 'r']
+        """
+        if checks.whole_number("num_merges", num_merges) > len(self.merges):
+            raise ValueError(f"num_merges is {num_merges}, but there are {len(self.merges)}.")
+        table = {pair: made for pair, made in self._merge_table.items() if made[0] < num_merges}
+        words = self.split(text)
+        return [i for word in words for i in self._merge(word.encode("utf-8"), table)]
+
+    def pieces(self, text, num_merges=None):
+        """Return the tokens of a text when only the first `num_merges` merges are known.
+
+        None: all of them. A list of dicts: id, text (as shown to people), bytes, starts_word.
+
+        >>> [piece["text"] for piece in Tokenizer().pieces("I do")]
+        ['I', ' ', 'd', 'o']
+        """
+        num_merges = len(self.merges) if num_merges is None else num_merges
+        return [
+            dict(
+                id=token_id,
+                text=self.token_text(token_id),
+                bytes=self.token_bytes(token_id),
+                starts_word=place == 0,
+            )
+            for word in self.split(text)
+            for place, token_id in enumerate(self.encode_with_merges(word, num_merges))
+        ]
+
+    # Ids to text
+
+    def decode(self, ids, skip_special=True):
+        """Turn ids back into text; bytes that aren't valid UTF-8 become the sign U+FFFD.
+
+        ids: any sequence of ints, an array [T] included. Special tokens are left out, or with
+        skip_special=False written by name.
+
+        Raises TypeError if an id isn't an integer and ValueError if there is no such id.
+
+        >>> Tokenizer().decode([104, 195, 169, 258])
+        'hé'
+        """
+        if not isinstance(ids, Iterable):
+            raise TypeError(f"ids must be a list of integers, such as [72, 105], got {ids!r:.60}.")
+        left_out = self._parts["special_ids"] if skip_special else ()
+        tokens = [(self.token_bytes(token_id), token_id) for token_id in ids]
+        text = b"".join(token for token, token_id in tokens if token_id not in left_out)
+        return text.decode("utf-8", errors="replace")
+
+    def token_bytes(self, token_id):
+        """Give the bytes that an id stands for (for a special token, its name).
+
+        Raises TypeError if the id isn't an integer and ValueError if there is no such id.
+
+        >>> Tokenizer().token_bytes(65)
+        b'A'
+        """
+        index = checks.whole_number("a token id", token_id)
+        token = self._table[index] if index < len(self._table) else None
+        if token is None:
+            raise ValueError(
+                f"There is no token with id {index}; ids go from 0 to {self.vocab_size - 1}."
+            )
+        return token
+
+    def token_text(self, token_id):
+        r"""Show a token to people: what can't be printed is written as an escape.
+
+        >>> Tokenizer().token_text(10), Tokenizer().token_text(195), Tokenizer().token_text(258)
+        ('\\n', '\\xc3', '<|eos|>')
+        """
+        text = self.token_bytes(token_id).decode("utf-8", errors="backslashreplace")
+        if text.isprintable():
+            return text
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+    # Files
+
+    def to_json(self):
+        """Write the tokenizer in the tokenizer.json format of Hugging Face tokenizers.
+
+        That library gives the same ids on the same text, but reads special tokens out of it as
+        `encode(..., parse_special=True)` does.
+        """
+        return tokenizer_json.write(self._parts)
+
+    @classmethod
+    def from_json(cls, text):
+        """Read a tokenizer.json: one of ours, or a byte-level BPE tokenizer of another maker.
+
+        Pre-tokenizers may be ByteLevel, Digits, Split and Sequence. A foreign post-processor,
+        which would put special tokens around a text, is kept for to_json but not applied: encode
+        adds an end only when it is asked to.
+
+        Raises ValueError if the text isn't such a file, or if it asks for something that isn't
+        supported (a normalizer, another model than BPE, byte_fallback, dropout and the like).
+        """
+        tokenizer = cls.__new__(cls)
+        tokenizer._set_up(tokenizer_json.read(text))
+        return tokenizer
+
+    def save(self, path):
+        """Write tokenizer.json to `path`, all of it or nothing; the folder is made if missing."""
+        path = Path(path)
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder; pass the name of a file to write.")
+        storage.write_text(path, self.to_json())
+
+    @classmethod
+    def load(cls, path):
+        """Read the tokenizer that `save` or another library wrote; see `from_json`.
+
+        Raises FileNotFoundError or IsADirectoryError if there is no such file, ValueError if it
+        can't be read as a byte-level BPE tokenizer. Each names the path.
+        """
+        path = Path(path)
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder; pass the tokenizer.json inside it.")
+        if not path.exists():
+            raise FileNotFoundError(f"There is no tokenizer file {path} (in {Path.cwd()}).")
+        try:
+            return cls.from_json(path.read_bytes().decode("utf-8"))
+        except UnicodeDecodeError:
+            raise ValueError(f"{path} is not a tokenizer.json file: it is not UTF-8.") from None
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+    def __eq__(self, other):
+        if not isinstance(other, Tokenizer):
+            return NotImplemented
+        mine = (self._parts, self.pad_id, self.bos_id, self.eos_id)
+        return mine == (other._parts, other.pad_id, other.bos_id, other.eos_id)
+
+    __hash__ = None
+
+    def __repr__(self):
+        return f"Tokenizer(vocab_size={self.vocab_size}, {len(self.merges)} merges)"
+
+
+def check_vocab_size(vocab_size):
+    """Return vocab_size as an int; ValueError if it can't be one."""
+    return checks.whole_number("vocab_size", vocab_size, SMALLEST_VOCAB)

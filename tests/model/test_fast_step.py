@@ -1,0 +1,118 @@
+"""The fast step gives the numbers of the readable forward pass, whatever the sizes."""
+
+import numpy as np
+import pytest
+
+from lunsedu import layers
+from lunsedu.model import Lunsformter, LunsformterConfig
+from lunsedu.model.fast import few_rows
+
+CASES = {
+    "plain": dict(num_heads=4, num_kv_heads=4),
+    "grouped heads": dict(num_heads=4, num_kv_heads=2),
+    "one key head, untied": dict(num_heads=3, num_kv_heads=1, tie_embeddings=False),
+    "another base": dict(num_heads=2, num_kv_heads=2, rope_theta=50.0, norm_eps=1e-2),
+}
+
+
+def make(dtype, **changes):
+    sizes = dict(vocab_size=37, seq_len=20, dim=24, hidden_dim=22, num_layers=3)
+    model = Lunsformter(LunsformterConfig(**(sizes | changes)), seed=2, dtype=dtype)
+    # gains that are not 1, and scores far from 0
+    model.parameters += 0.3 * np.random.default_rng(4).standard_normal(model.parameters.size)
+    return model
+
+
+def ids_for(model, B, T):
+    return np.random.default_rng(B * T).integers(0, model.config.vocab_size, (B, T))
+
+
+def check_steps(model, B, atol):
+    """A prompt of five tokens, one token at a time, then three at once."""
+    ids = ids_for(model, B, 11)
+    full = model.forward(ids)  # [B, T, V]
+    cache, at = model.new_cache(B, 11), 0
+    for width in (5, 1, 1, 1, 3):
+        last = model.step(ids[:, at : at + width], cache)
+        at += width
+        assert last.dtype == model.dtype and last.shape == (B, model.config.vocab_size)
+        np.testing.assert_allclose(last, full[:, at - 1], atol=atol)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("B", [1, 5])
+def test_it_equals_the_forward_pass(case, B):
+    check_steps(make(np.float64, **CASES[case]), B, atol=1e-10)
+    check_steps(make(np.float32, **CASES[case]), B, atol=1e-3)
+
+
+@pytest.fixture
+def everything_is_large(monkeypatch):
+    monkeypatch.setattr(few_rows, "LARGE", 1)
+    monkeypatch.setattr(few_rows, "LONG", 1)
+    monkeypatch.setattr(few_rows, "COLUMNS", 5)  # so that each size leaves a rest
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("B", [1, 2, 5, few_rows.MANY_ROWS])
+def test_large_models_give_the_same_numbers_by_two_threads(case, B, everything_is_large):
+    check_steps(make(np.float64, **CASES[case]), B, atol=1e-10)
+
+
+def test_a_large_model_lies_by_columns_and_is_the_same_model(monkeypatch):
+    small = make(np.float64)
+    ids = ids_for(small, 4, 9)
+    loss, gradient = small.loss_and_gradient(ids, ids)
+    wanted = small.named_gradients(gradient)
+    monkeypatch.setattr(few_rows, "LARGE", 24 * 24)  # all matrices of the layers
+    large = Lunsformter.from_arrays(small.config, small.named_parameters(), np.float64)
+    names = large.named_parameters()
+    assert names["layers.0.qkv"].flags.f_contiguous and names["embedding"].flags.c_contiguous
+    for name, array in small.named_parameters().items():
+        assert np.array_equal(names[name], array)
+        assert np.shares_memory(names[name], large.parameters)
+    for function in (large.loss_and_gradient, large.loss_and_gradient_by_layers):
+        same, gradient = function(ids, ids)
+        assert same == pytest.approx(loss, abs=1e-12)
+        for name, got in large.named_gradients(gradient).items():
+            np.testing.assert_allclose(got, wanted[name], atol=1e-12, err_msg=name)
+
+
+def test_changed_weights_count_at_once():
+    """The step keeps no copy of them: training and generating may take turns."""
+    model = make(np.float64)
+    ids = ids_for(model, 2, 4)
+    before = model.step(ids, model.new_cache(2, 4))
+    model.named_parameters()["layers.1.attention_norm"][:] *= 2
+    model.parameters[:7] += 1
+    after = model.step(ids, model.new_cache(2, 4))
+    assert np.abs(after - before).max() > 1e-3
+    np.testing.assert_allclose(after, model.forward(ids)[:, -1], atol=1e-10)
+
+
+def test_an_error_in_the_second_thread_is_raised(everything_is_large, monkeypatch):
+    model = make(np.float64)
+    ids = ids_for(model, 2, 1)
+    plain = few_rows.matmul
+
+    def fails(x, w):
+        if w.shape[1] == model.config.vocab_size - model.config.vocab_size // 2:
+            raise MemoryError("no room")
+        return plain(x, w)
+
+    monkeypatch.setattr(few_rows, "matmul", fails)
+    with pytest.raises(MemoryError, match="no room"):
+        model.step(ids, model.new_cache(2, 4))
+
+
+def test_scores_of_any_size_overflow_nothing():
+    model = make(np.float32)
+    for name, array in model.named_parameters().items():
+        if name.endswith("qkv"):
+            array *= 300
+    ids = ids_for(model, 2, 6)
+    with np.errstate(over="raise", invalid="raise"):
+        last = model.step(ids, model.new_cache(2, 6))
+    assert np.isfinite(last).all()
+    weights = layers.softmax(last)
+    np.testing.assert_allclose(weights, layers.softmax(model.forward(ids)[:, -1]), atol=0.02)
