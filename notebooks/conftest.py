@@ -2,6 +2,8 @@
 
 import pytest
 
+collect_ignore_glob = ["*.py"]  # notebooks alone are tested here
+
 
 def missing(name):
     """Return what a notebook of this name needs and does not find here; None if all is there."""

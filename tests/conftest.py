@@ -6,6 +6,9 @@ from pages import TEXTS
 
 from lunsedu import LunsDataset, LunsformterModel
 
+# Plugins and benchmarks are no modules with examples in their docstrings.
+collect_ignore_glob = ["conftest.py", "*/conftest.py", "benchmarks/*"]
+
 matplotlib.use("Agg")  # pictures go to memory; no windows open, on any system
 
 
