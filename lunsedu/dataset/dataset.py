@@ -1,6 +1,7 @@
 """LunsDataset: texts from a file or a list, cut into sequences and batches of token ids.
 
 dataset = LunsDataset("train_data.txt")        # one text a line
+dataset = LunsDataset("books/", split="paragraphs")
 dataset = LunsDataset("talk.csv", column="line")
 dataset = LunsDataset("talk.jsonl", field="message.text")
 dataset = LunsDataset(texts=["hello world", "hello there"])
@@ -11,25 +12,34 @@ dataset.texts -> dataset.sequences(seq_len) -> batches(sequences, batch_size) ->
 import functools
 import hashlib
 import json
+import os
+import warnings
+from pathlib import Path
 
 import numpy as np
 
 from lunsedu import checks
-from lunsedu.dataset.text_files import check_path, texts_of_file, texts_of_list
+from lunsedu.dataset.formats import check_options, texts_of_file
+from lunsedu.dataset.given_texts import given_texts
+from lunsedu.dataset.which_files import which_files
+from lunsedu.looks import counted
 from lunsedu.tokenizer import Tokenizer, check_vocab_size
 
 
 class LunsDataset:
     """Texts to learn from.
 
-    path: a file. Its ending says how it is read:
-        .txt     each line is a text
-        .csv     the column named `column` has the texts; the first line names the columns
-        .json    `field` says where the texts are, a path of keys with dots ("data.text"); a list
-                 on the way stands for all of its elements; a bare list of texts needs no field
-        .jsonl   each line is JSON, read like an element of a list in a .json file
-    texts: a list of str, in place of a path.
-    encoding: how the file's characters are written, such as "utf-8", "latin-1" or "utf-16".
+    path: a file, a folder, a glob such as "texts/*.md", or a list of these. A folder's files come
+        by name, a list's in its order. The ending says how a file is read (.gz behind it: packed):
+        .txt .md    plain text; `split` says what is one text: "lines" (each line), "paragraphs"
+                    (blank lines part them, their lines are joined by a space) or "file"
+        .csv .tsv   the column named `column` has the texts; the first line names the columns;
+                    `delimiter`, the sign between them, is found by trying unless given
+        .json       `field` says where the texts are, a path of keys with dots ("data.text"); a
+                    list on the way stands for all of its elements; a bare list needs no field
+        .jsonl      each line is JSON, read like an element of a list in a .json file
+    texts: in place of a path a list of str, a column of pandas, polars or datasets, any iterable.
+    encoding: how the file's characters are written, such as "utf-8", "cp1252" or "utf-16".
     vocab_size, tokenizer: the size of the tokenizer to train, or a Tokenizer to use.
     validation: the share of texts, from 0 to below 1, that is held back from training, chosen at
         random with `seed`. A text that occurs twice may come to stand on both sides.
@@ -37,9 +47,13 @@ class LunsDataset:
     Texts stay as they are written; only empty and blank ones are left out, and at the start of a
     file the byte order mark. Both kinds of line ends are understood.
 
-    Attributes: texts (list of all texts), train_texts, validation_texts, path (Path or None).
+    In a folder or a glob, hidden files, files of other kinds and files without text are left out,
+    with a warning that names them. A file that is wrapped like a book gets a word of advice.
 
-    Raises FileNotFoundError or IsADirectoryError if there is no such file; ValueError if it holds
+    Attributes: texts (list of all texts), train_texts, validation_texts, paths (list of Path), path
+    (the Path given; None for a list or for texts).
+
+    Raises FileNotFoundError if there is no such file; ValueError if it holds
     no text, isn't written in `encoding`, or isn't of its format; ValueError or TypeError for
     arguments that don't fit. Each names the file, and the line or record where there is one.
 
@@ -58,6 +72,8 @@ class LunsDataset:
         column=None,
         field=None,
         encoding="utf-8",
+        split="lines",
+        delimiter=None,
         vocab_size=512,
         tokenizer=None,
         validation=0.0,
@@ -73,12 +89,24 @@ class LunsDataset:
             raise TypeError(f"tokenizer must be a Tokenizer, got {type(tokenizer).__name__}.")
         self._tokenizer = tokenizer
 
+        self.path, self.paths = None, []
         if path is None:
-            self.path = None
-            self.texts = texts_of_list(texts, column, field)
+            if (column, field, delimiter, split) != (None, None, None, "lines"):
+                raise ValueError(
+                    "column=, field=, delimiter= and split= choose from a file; with texts= leave "
+                    "them out."
+                )
+            self.texts = given_texts(texts)
+            source = "texts= holds no text but blank ones."
         else:
-            self.path = check_path(path)
-            self.texts = texts_of_file(self.path, column, field, encoding)
+            files = which_files(path)
+            check_options(files.paths, column, field, split, delimiter)
+            self.texts, self.paths = _read(files, column, field, encoding, split, delimiter)
+            if isinstance(path, (str, os.PathLike)):
+                self.path = Path(path)
+            source = f"{', '.join(map(str, files.paths[:3]))}: the file holds no text."
+        if not self.texts:
+            raise ValueError(f"{source} There is nothing to learn from; add some texts.")
         self.train_texts, self.validation_texts = _hold_back(self.texts, validation, seed)
 
     def __len__(self):
@@ -86,6 +114,7 @@ class LunsDataset:
 
     def __repr__(self):
         source = "" if self.path is None else f"{str(self.path)!r}, "
+        source += counted(len(self.paths), "file") + ", " if len(self.paths) > 1 else ""
         held_back = f", {len(self.validation_texts)} held back" if self.validation_texts else ""
         return f"LunsDataset({source}{len(self.texts)} texts{held_back})"
 
@@ -123,6 +152,24 @@ class LunsDataset:
             for text in texts
             for window in windows(tokenizer.encode(text, add_bos, add_eos), seq_len)
         ]
+
+
+def _read(files, column, field, encoding, split, delimiter):
+    """Return (texts, paths) of all files; warn of those that were left out."""
+    texts, paths, left_out = [], [], dict(files.skipped)
+    for path in files.paths:
+        found = texts_of_file(path, column, field, encoding, split, delimiter)
+        if found:
+            texts += found
+            paths.append(path)
+        elif files.chosen and len(files.paths) > 1:
+            raise ValueError(f"{path}: the file holds no text. Take it off the list.")
+        else:
+            left_out[path] = "no text in it"
+    if left_out and texts:
+        told = "; ".join(f"{path} ({why})" for path, why in left_out.items())
+        warnings.warn(f"Left out: {told}.", stacklevel=3)
+    return texts, paths
 
 
 def windows(ids, seq_len):
