@@ -7,6 +7,7 @@ This module only joins the parts: each verb is a few calls to the module that do
 
 import functools
 import json
+import time
 import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from lunsedu.training import (
     train_epochs,
 )
 
+REDRAW = 0.2  # seconds between two words of the progress bar
 STEP_LISTS = ("step_loss", "learning_rates")  # of History: long, so saved as arrays
 
 
@@ -111,8 +113,9 @@ class LunsformterModel:
         Settings: batch_size=32, lr=0.003, warmup_steps=50, total_epochs=None, weight_decay=0.01,
         max_norm=1.0 (see training.Settings). What is not given stays as it was in the last call,
         so fit(20) twice gives the same numbers as fit(40), also with save and load in between.
-        `verbose` shows a progress bar. Ctrl-C or the stop button ends after the current step; what
-        was learned is kept.
+        `verbose` shows a progress bar over all steps, with the last one's loss, tokens a second and
+        the time left. Ctrl-C or the stop button ends after the current step; what was learned is
+        kept.
 
         Raises ValueError without a dataset or for settings that cannot work, FloatingPointError
         when the loss is no longer a number.
@@ -147,10 +150,17 @@ class LunsformterModel:
     def train_steps(self, epochs=100, **settings):
         """Like fit(), but a generator: yields each step's loss, and may be left between steps."""
         self.settings = _changed(self.settings, settings)
-        sequences = self.dataset.sequences(self.model.config.seq_len, self.tokenizer)
-        validation = self.dataset.sequences(
-            self.model.config.seq_len, self.tokenizer, part="validation"
-        )
+        return self._steps(check_epochs(epochs), *self._sequences())
+
+    def _sequences(self):
+        """Return the sequences of ids to train on, and those that were held back."""
+        seq_len = self.model.config.seq_len
+        return [
+            self.dataset.sequences(seq_len, self.tokenizer, part)
+            for part in ("train", "validation")
+        ]
+
+    def _steps(self, epochs, sequences, validation):
         return train_epochs(
             self.model,
             self._optimizer,
@@ -158,7 +168,7 @@ class LunsformterModel:
             self.history,
             self.settings,
             self._rng,
-            check_epochs(epochs),
+            epochs,
             validation,
         )
 
@@ -166,21 +176,30 @@ class LunsformterModel:
         """Run the steps under a progress bar, until they end or the user says stop."""
         from tqdm.auto import tqdm
 
-        first = self.history.epochs
+        sequences, validation = self._sequences()
+        steps_an_epoch = -(-len(sequences) // self.settings.batch_size)
+        tokens_a_step = sum(len(ids) - 1 for ids in sequences) / max(1, steps_an_epoch)
+        begin = told = time.monotonic()
         with (
             stop_on_interrupt() as stop,
-            tqdm(total=epochs, unit="epoch", disable=not verbose) as bar,
+            tqdm(total=epochs * steps_an_epoch, unit="step", disable=not verbose) as bar,
         ):
-            steps = self.train_steps(epochs)
+            steps = self._steps(epochs, sequences, validation)
             try:
-                for loss in steps:
-                    if self.history.epochs - first > bar.n:
-                        bar.update(self.history.epochs - first - bar.n)
-                        bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+                for number, loss in enumerate(steps, start=1):
+                    now = time.monotonic()
+                    if verbose and (now - told > REDRAW or number in (1, bar.total)):
+                        epoch = min(epochs, -(-number // steps_an_epoch))
+                        speed = number * tokens_a_step / max(now - begin, 1e-9)
+                        bar.set_postfix_str(
+                            f"epoch {epoch} of {epochs}, loss {loss:.3f}, {speed:,.0f} tokens/s",
+                            refresh=False,
+                        )
+                        told = now
+                    bar.update()
                     if stop.is_set():
                         break
                 else:
-                    bar.update(epochs - bar.n)
                     return
             except KeyboardInterrupt:
                 pass
@@ -349,12 +368,20 @@ def _changed(settings, changes):
 
 def _check_prefix(prefix):
     """Return a prefix such as "models/my_model" as a str, without the ending of its file."""
-    if not isinstance(prefix, (str, Path)) or not Path(prefix).name:
+    named = isinstance(prefix, (str, Path)) and bool(Path(prefix).name)
+    text = str(prefix)
+    if named and (text.endswith(("/", "\\")) or Path(text).is_dir()):
+        folder = text.rstrip("/\\")
         raise ValueError(
-            f"{str(prefix)!r} is no name for a saved model: give a path without an ending, such as"
+            f"{text!r} is a folder: write the name that the files shall begin with behind it, such"
+            f" as {f'{folder}/my_model'!r}"
+        )
+    if not named or Path(text).name.startswith("."):
+        raise ValueError(
+            f"{text!r} is no name for a saved model: give a path without an ending, such as"
             ' "my_model" or "models/my_model"'
         )
-    return str(prefix).removesuffix(".safetensors")
+    return text.removesuffix(".safetensors")
 
 
 def _part(arrays, start):

@@ -3,6 +3,7 @@
 import _thread
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -221,9 +222,32 @@ def test_a_keyboard_interrupt_from_inside_a_step_ends_as_well(capsys):
 def test_the_progress_bar_shows_when_asked(capsys):
     lm = new_lm()
     lm.fit(epochs=2, batch_size=2)
-    assert "2/2" in capsys.readouterr().err
+    steps = len(lm.history.step_loss)
+    shown = capsys.readouterr().err.split("\r")[-1]
+    assert steps > 2 and f"{steps}/{steps}" in shown  # one bar over all steps
+    assert f"epoch 2 of 2, loss {lm.history.step_loss[-1]:.3f}, " in shown
+    assert re.search(r"\d tokens/s", shown) and re.search(r"<\d\d:\d\d", shown)  # the time left
     lm.fit(epochs=2, verbose=False)
     assert capsys.readouterr().err == ""
+
+
+def test_settings_that_are_refused_do_not_stick():
+    lm = new_lm()
+    for wrong in (dict(batch_size=2.0), dict(lr=float("inf")), dict(total_epochs=True)):
+        with pytest.raises(ValueError, match="must be"):
+            lm.fit(epochs=1, verbose=False, **wrong)
+    assert lm.fit(epochs=1, verbose=False).epochs == 1
+
+
+def test_a_folder_is_no_prefix(trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").mkdir()
+    for prefix in ("models/", "models", tmp_path / "models", "new/", ".", ".hidden", "models/.x"):
+        with pytest.raises(ValueError, match="my_model"):
+            trained.save(prefix)
+    assert list(tmp_path.rglob("*")) == [tmp_path / "models"]
+    trained.save("models/a.b")
+    assert (tmp_path / "models" / "a.b.safetensors").is_file()
 
 
 def test_train_steps_can_be_left_between_steps():

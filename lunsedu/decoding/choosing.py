@@ -9,6 +9,8 @@ import numpy as np
 from lunsedu import checks
 from lunsedu.decoding.place import strongest
 
+ROUNDING = 1e-6  # sums of probabilities this close are one
+
 
 def check_penalty(penalty):
     expected = "a finite number of at least 1 (1.0 is off)"
@@ -42,8 +44,10 @@ def filtered(logits, temperature, top_k, top_p):
         odds = np.exp((logits[order] - logits[order[0]]) / temperature)  # likeliest first
     share = odds / odds.sum()
     if top_p is not None:
-        # A token stays if those before it do not yet reach top_p: the first always stays.
-        share = np.where(np.cumsum(share) - share < top_p, share, 0.0)
+        # A token stays if those before it do not yet reach top_p, up to rounding: .5 + .3 reaches
+        # .8, whatever the sum's last digits are. The first always stays.
+        before = np.cumsum(share) - share
+        share = np.where((before < top_p - ROUNDING) | (before == 0), share, 0.0)
     probs = np.zeros(len(logits))  # [V]
     probs[order] = share / share.sum()
     return probs

@@ -55,6 +55,8 @@ STYLE = (
 .lunsedu .lu-page .lu-number { text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
 .lunsedu .lu-page table thead th.lu-number { white-space: normal; }
+.lunsedu .lu-progress { width: min(100%, 24em); height: 12px; accent-color: var(--lu-blue);
+  vertical-align: middle; }
 .lunsedu .lu-page details { margin: 6px 0; }
 .lunsedu .lunsedu-result { font-size: 14px; }
 .lunsedu .lunsedu-result .lunsedu-token > span, .lunsedu .lunsedu-result .lunsedu-token > bdi,

@@ -57,10 +57,35 @@ def training_view(state):
     return page(
         f'<p class="lu-head" role="status">{STATUS[state.status]}</p>',
         _unlearning(state),
+        _progress(state),
         tiles(numbers),
         _loss_chart(state),
         _samples(state),
     )
+
+
+def _progress(state):
+    """Return one bar over all steps of this training, with the time left; "" before it begins."""
+    steps = (state.epochs - state.first_epoch) * state.steps_per_epoch
+    if not state.steps_done or not steps:
+        return ""
+    left = "" if state.seconds_left is None else f", {_clock(state.seconds_left)} left"
+    words = f"step {state.steps_done:,} of {steps:,}"
+    return (
+        f'<p><progress class="lu-progress" max="{steps}" value="{state.steps_done}"'
+        f' aria-label="Training, {words}"></progress> <span class="lu-quiet">{words}'
+        f"{_timed(left)}</span></p>"
+    )
+
+
+def _clock(seconds):
+    """Return seconds as minutes and seconds.
+
+    >>> _clock(125.2)
+    '2:05 min'
+    """
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes}:{seconds:02} min" if minutes else f"{seconds} s"
 
 
 def _timed(text):

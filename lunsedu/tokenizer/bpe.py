@@ -48,7 +48,7 @@ def merge(ids, pair, new_id):
     return merged
 
 
-def train_merges(word_counts, num_merges):
+def train_merges(word_counts, num_merges, tick=lambda: None):
     """Learn up to `num_merges` merges from words; the i-th one makes the id 256 + i.
 
     The pair that occurs most often is merged first, each word counted as often as it occurs;
@@ -57,6 +57,7 @@ def train_merges(word_counts, num_merges):
     grow together in the same way.
 
     word_counts: dict from a word (str) to the number of times it occurs.
+    tick: called after each merge, for a progress bar.
     Returns a list of pairs of ids.
 
     >>> train_merges({"aaabdaaabac": 1}, 3)
@@ -84,6 +85,7 @@ def train_merges(word_counts, num_merges):
             continue
         new_id = 256 + len(merges)
         merges.append(pair)
+        tick()
 
         # Only the words that hold the pair change: take their counts out, merge, put them back.
         new_pairs = set()

@@ -23,6 +23,7 @@ from lunsedu.tokenizer.pretokenizer import OUR_PRE_TOKENIZER, read_rules, split
 SPECIAL_TOKENS = ("<|pad|>", "<|bos|>", "<|eos|>")
 SMALLEST_VOCAB = 256 + len(SPECIAL_TOKENS)
 
+PATIENCE = 1.0  # seconds before training shows a progress bar
 LONG_WORD = 64  # ids; from this length on a word is merged with a heap
 CACHED_WORDS = 2**16  # encode remembers so many words, then starts to remember anew
 CACHED_WORD_LENGTH = 128  # characters; longer words hardly come twice
@@ -107,11 +108,12 @@ class Tokenizer:
     # Training
 
     @classmethod
-    def train(cls, texts, vocab_size=512):
+    def train(cls, texts, vocab_size=512, verbose=True):
         """Learn a tokenizer from texts, an iterable of str.
 
         vocab_size counts the 256 bytes, the merges and the three special tokens; it is an upper
         limit, as training stops when no pair occurs twice any more. See `train_merges` for ties.
+        What takes more than a second shows a progress bar, unless `verbose` is False.
 
         Raises TypeError if texts is a single str or holds anything else than str, and ValueError
         if vocab_size is below 259 or a text holds a lone surrogate.
@@ -125,20 +127,16 @@ class Tokenizer:
                 "texts must be a list of strings, such as ['one text', 'another text'], "
                 f"but is a single {type(texts).__name__}."
             )
+        from tqdm.auto import tqdm
+
         text_counts = Counter()
         for i, text in enumerate(texts):
             checks.text(text, f"texts[{i}]")
             text_counts[text] += 1
-        rules = read_rules(OUR_PRE_TOKENIZER)
-        word_counts = Counter()
-        for text, count in text_counts.items():
-            words = split(text, rules)
-            if count == 1:
-                word_counts.update(words)
-            else:
-                for word in words:
-                    word_counts[word] += count
-        return cls(train_merges(word_counts, num_merges))
+        bars = dict(delay=PATIENCE, disable=not verbose, leave=False)
+        word_counts = _count_words(tqdm(text_counts.items(), "counting words", unit="text", **bars))
+        with tqdm(desc="learning merges", total=num_merges, unit="merge", **bars) as bar:
+            return cls(train_merges(word_counts, num_merges, tick=bar.update))
 
     # Text to ids
 
@@ -372,6 +370,20 @@ class Tokenizer:
 
     def __repr__(self):
         return f"Tokenizer(vocab_size={self.vocab_size}, {len(self.merges)} merges)"
+
+
+def _count_words(texts_and_counts):
+    """Return how often each word occurs in texts, given as pairs (text, how often it occurs)."""
+    rules = read_rules(OUR_PRE_TOKENIZER)
+    word_counts = Counter()
+    for text, count in texts_and_counts:
+        words = split(text, rules)
+        if count == 1:
+            word_counts.update(words)
+        else:
+            for word in words:
+                word_counts[word] += count
+    return word_counts
 
 
 def check_vocab_size(vocab_size):

@@ -77,5 +77,7 @@ class TrainingState:
     first_step: int = 0
     floors: dict = field(default_factory=dict)
     tokens_per_second: float = 0.0
+    steps_done: int = 0  # of this training
+    seconds_left: float | None = None  # None: nobody knows yet
     prompt: str = ""
     samples: list = field(default_factory=list)

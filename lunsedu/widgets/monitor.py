@@ -78,6 +78,7 @@ class Monitor(Shell):
         """What follows in the history belongs to this training."""
         history = self.lm.history
         self.state.first_epoch, self.state.first_step = history.epochs, len(history.step_loss)
+        self.state.steps_done, self.state.seconds_left = 0, None
 
     def _read_history(self):
         history, state = self.lm.history, self.state
@@ -162,8 +163,8 @@ class Monitor(Shell):
                     begin = time.perf_counter()
                     steps += self._slice()
                     seconds += time.perf_counter() - begin
-                    mean = self._tokens / self.state.steps_per_epoch
-                    self.state.tokens_per_second = steps * mean / seconds
+                    if steps:
+                        self._tell_speed(steps, seconds)
                 now = time.perf_counter()
                 if self.state.status == "training" and now - drawn > REDRAW:
                     if now - sampled > SAMPLE:
@@ -172,6 +173,13 @@ class Monitor(Shell):
                     self.refresh()
                     drawn = now
             await asyncio.sleep(REST)
+
+    def _tell_speed(self, steps, seconds):
+        """Note how far this training is and how fast: seconds are those of training alone."""
+        state = self.state
+        state.steps_done = steps
+        state.tokens_per_second = steps * self._tokens / state.steps_per_epoch / seconds
+        state.seconds_left = (self.epochs * state.steps_per_epoch - steps) * seconds / steps
 
     def _slice(self):
         """Train for SLICE seconds; return the number of steps. Ends the training when due."""
@@ -200,6 +208,7 @@ class Monitor(Shell):
     def _close(self, status):
         """Leave the steps: an epoch that was begun keeps its mean in the history."""
         self._steps.close()
+        self.state.seconds_left = None
         del _at_work[id(self.lm)]
         self.state.status = status
         self._set_buttons()

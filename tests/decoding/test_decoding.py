@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lunsedu.decoding import beam_search, exhaustive, greedy, insideout, place, sample
+from lunsedu.decoding.choosing import filtered
 from lunsedu.decoding.scores import score_tokens
 from lunsedu.model import Lunsformter, LunsformterConfig
 
@@ -236,10 +237,11 @@ def test_a_large_vocabulary_gives_the_same_alternatives_and_keeps_no_logits(monk
     for limit in (20, 19):
         monkeypatch.setattr(place, "SMALL_VOCABULARY", limit)
         result = insideout(model, [1, 5, 6], 8, num_candidates=4)
-        kept = [thing for thing in gc.get_objects() if isinstance(thing, place.Place)]
+        places = [thing for thing in gc.get_objects() if isinstance(thing, place.Place)]
+        kept = [one for one in places if one.logits.shape[1] == 20]  # others belong to other tests
         assert bool(kept) == (limit == 20)
         looked_back[limit] = [candidate.alternatives for candidate in result.candidates]
-        del result, kept
+        del result, kept, places
         gc.collect()
     assert looked_back[20] == looked_back[19]
     assert [len(place) for place in looked_back[20][0]] == [5] * len(looked_back[20][0])
@@ -644,3 +646,16 @@ def test_exhaustive_with_the_real_model():
     assert [c.score for c in result.candidates] == pytest.approx(
         sorted(set(scores), reverse=True)[:3], abs=1e-10
     )
+
+
+ORDERS = sorted(set(itertools.permutations([0.3, 0.1, 0.1, 0.5])))
+KEEPS = [(0.8, 2), (0.5, 1), (0.81, 3), (0.9, 3), (1.0, 4), (1e-9, 1)]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("top_p, keeps", KEEPS)
+def test_top_p_keeps_the_smallest_set_that_reaches_p(order, top_p, keeps):
+    probs = filtered(np.log(np.array(order)), 1.0, None, top_p)
+    kept = np.flatnonzero(probs)
+    assert len(kept) == keeps and probs.sum() == pytest.approx(1)
+    assert sorted(np.array(order)[kept]) == sorted(order)[-keeps:]

@@ -89,3 +89,12 @@ def test_unlearning_is_said():
     assert "rose from 2.00 to 9.00" in Page(training_view(state)).text
     state.history.step_loss = [5.0, 2.0, 2.5]
     assert "rose" not in Page(training_view(state)).text
+
+
+def test_the_progress_of_this_training_is_one_bar_over_all_steps():
+    state = TrainingState("training", epochs=10, first_epoch=4, steps_per_epoch=5)
+    assert "<progress" not in training_view(state)
+    state.steps_done, state.seconds_left = 12, 65.4
+    html = training_view(state)
+    assert '<progress class="lu-progress" max="30" value="12"' in html
+    assert "step 12 of 30, 1:05 min left" in Page(html).text

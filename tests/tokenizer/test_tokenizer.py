@@ -637,3 +637,15 @@ def test_old_files_without_a_type_and_new_ones_with_pairs(chat):
     del data["model"]["type"]
     data["model"]["merges"] = [merge.split(" ") for merge in data["model"]["merges"]]
     assert Tokenizer.from_json(json.dumps(data)) == chat
+
+
+def test_training_shows_its_progress_when_it_takes_long(capsys, monkeypatch):
+    texts = [f"word{i} another{i}" for i in range(300)]
+    Tokenizer.train(texts, 300)
+    assert capsys.readouterr().err == ""  # it took no second
+    monkeypatch.setattr(tokenizer, "PATIENCE", 0)
+    Tokenizer.train(texts, 300)
+    shown = capsys.readouterr().err
+    assert "counting words" in shown and "learning merges" in shown
+    Tokenizer.train(texts, 300, verbose=False)
+    assert capsys.readouterr().err == ""
