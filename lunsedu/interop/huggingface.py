@@ -224,6 +224,7 @@ def from_pretrained(folder):
         raise ValueError(f"{folder / 'config.json'} cannot be used: {error}") from None
     shapes, read = open_weights(folder)
     _check_shapes(config, shapes, folder)
+    _check_tied(config, shapes, read, folder)
     tokenizer, post_processor = _read_tokenizer(folder / "tokenizer.json", config.vocab_size)
     try:
         written = {**written, **generation}
@@ -296,6 +297,7 @@ def _refuse_unsupported(written):
         (bool(written.get("quantization_config")), "quantised weights; save them as float32"),
         (scaling != "default", f"RoPE scaling ({scaling!r:.80})"),
         (rope.get("partial_rotary_factor", 1) != 1, "RoPE on only a part of each head"),
+        (written.get("is_causal") is False, "attention to what comes later (is_causal: false)"),
         (bool(written.get("rope_interleaved")), "RoPE pairs that lie side by side"),
         (bool(written.get("attention_bias")), "a bias in the attention layers"),
         (bool(written.get("mlp_bias")), "a bias in the feed-forward layers"),
@@ -319,11 +321,11 @@ def _has_windows(layer_types):
 
 
 def _rope(written):
-    """Return what a config.json says about RoPE, in the newer or the older way, as a dict."""
-    rope = written.get("rope_parameters")
-    if rope is None:
-        rope = {"rope_theta": written.get("rope_theta", 10000.0)}
-        rope.update(written.get("rope_scaling") or {})
+    """Return what a config.json says about RoPE, in the newer or the older way, as a dict.
+
+    Where both stand there, transformers follows the older key, rope_scaling, and so do we.
+    """
+    rope = written.get("rope_scaling") or written.get("rope_parameters") or {}
     if not isinstance(rope, dict) or any(isinstance(value, dict) for value in rope.values()):
         raise ValueError("not supported: RoPE parameters that differ between layers")
     return rope
@@ -333,7 +335,10 @@ def _config_in(written):
     """Return the LunsformterConfig of a config.json, without special tokens yet."""
     value = {**LLAMA_DEFAULTS, **written}
     rope = _rope(written)
-    theta = rope.get("rope_theta", written.get("rope_theta", 10000.0))
+    theta = next(
+        (place["rope_theta"] for place in (rope, written) if place.get("rope_theta") is not None),
+        10000.0,
+    )
     config = LunsformterConfig(
         vocab_size=value["vocab_size"],
         seq_len=value["max_position_embeddings"],
@@ -433,3 +438,15 @@ def _check_shapes(config, shapes, source):
                 f"{source}: {name} has shape {tuple(shapes[name])}, but the configuration needs"
                 f" {shape}"
             )
+
+
+def _check_tied(config, shapes, read, source):
+    """Raise ValueError when the output is said to be the embedding, but the file holds another."""
+    if not config.tie_embeddings or "lm_head.weight" not in shapes:
+        return
+    if not np.array_equal(read("lm_head.weight"), read("model.embed_tokens.weight")):
+        raise ValueError(
+            f"{source}: config.json says that the output is the embedding (tie_word_embeddings),"
+            " but the file holds an lm_head.weight of its own, so the two disagree: set"
+            " tie_word_embeddings to false if that weight is meant"
+        )

@@ -1,8 +1,8 @@
 """Text in, token ids out, and back: byte-level byte-pair encoding. The course's first step.
 
 Read in this order: bpe.py (the algorithm: count pairs, merge them), pretokenizer.py (where words
-are cut), tokenizer.py (the Tokenizer that puts both together), tokenizer_json.py (its file, in the
-format of Hugging Face tokenizers).
+are cut), added_tokens.py (names that are found before words are cut), tokenizer.py (the Tokenizer
+that puts all together), tokenizer_json.py (its file, in the format of Hugging Face tokenizers).
 
 What is not here: reading your texts from files (dataset/).
 """

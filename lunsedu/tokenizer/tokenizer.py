@@ -9,7 +9,6 @@ Source: Radford et al. (2019), "Language Models are Unsupervised Multitask Learn
 (bytes in place of characters, words cut first).
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 from lunsedu import checks
 from lunsedu.files import storage
 from lunsedu.tokenizer import tokenizer_json
+from lunsedu.tokenizer.added_tokens import AddedTokens
 from lunsedu.tokenizer.bpe import merge_long_word, merge_word, train_merges
 from lunsedu.tokenizer.pretokenizer import OUR_PRE_TOKENIZER, read_rules, split
 
@@ -73,6 +73,7 @@ class Tokenizer:
                 "merges": merges,
                 "added": added,
                 "special_ids": set(added.values()),
+                "second_ids": set(),
                 "pre_tokenizer": OUR_PRE_TOKENIZER,
                 "post_processor": None,
                 "ignore_merges": False,
@@ -85,6 +86,7 @@ class Tokenizer:
         self._table, self._ids = table, ids = tokenizer_json.byte_tables(parts)
         self._byte_ids = [ids.get(bytes([byte])) for byte in range(256)]
         self._rules = read_rules(parts["pre_tokenizer"])
+        self._added = AddedTokens(parts["added"], parts["special_ids"], parts["second_ids"])
         self.merges = parts["merges"]
         self._merge_table = {}  # pair -> (rank, new id)
         made_by = {}  # id -> the last rank that makes it
@@ -143,19 +145,31 @@ class Tokenizer:
     def split(self, text):
         """Cut a text into the pre-tokenizer's words; joined, they are the text again.
 
+        An added token of a foreign tokenizer is a word of its own, unless it is special.
+
         >>> Tokenizer().split("I'm 12, he said.")
         ['I', "'m", ' 12', ',', ' he', ' said', '.']
         """
+        return [word for word, _ in self._words(text)]
+
+    def _words(self, text):
+        """Yield (word, id): id is None for a word that has to be merged."""
         checks.text(text)
-        return split(text, self._rules)
+        for piece, token_id in self._added.cut(text):
+            if token_id is not None:
+                yield piece, token_id
+            else:
+                for word in split(piece, self._rules):
+                    yield word, None
 
     def encode(self, text, add_bos=False, add_eos=False, parse_special=False):
         """Turn a text into a list of ids.
 
         Special tokens are never read out of the text: "<|eos|>" typed by somebody is seven
         characters like any others. Ask for the two ends with add_bos and add_eos; with
-        parse_special=True the names of all added tokens in the text become their ids (as other
-        libraries do by default).
+        parse_special=True the names of special tokens in the text become their ids (as other
+        libraries do by default). Added tokens of a foreign tokenizer that are not special are
+        always read, the longest first, as the library tokenizers does.
 
         Raises TypeError if text isn't a str, and ValueError if it holds a lone surrogate, if a
         foreign tokenizer lacks a byte of it, or if there is no token for an end asked for.
@@ -167,14 +181,8 @@ class Tokenizer:
             checks.text(text)
         ids = [self._end_id("bos_id")] if add_bos else []
         try:
-            if parse_special and self._parts["added"]:
-                # The group in the pattern makes split keep the names: text, name, text, …
-                names = sorted(self._parts["added"], key=len, reverse=True)
-                pattern = "(" + "|".join(map(re.escape, names)) + ")"
-                for i, part in enumerate(re.split(pattern, text)):
-                    ids += [self._parts["added"][part]] if i % 2 else self._encode_plain(part)
-            else:
-                ids += self._encode_plain(text)
+            for piece, token_id in self._added.cut(text, parse_special):
+                ids += self._encode_plain(piece) if token_id is None else [token_id]
         except UnicodeEncodeError:
             raise checks.half_character(text) from None
         if add_eos:
@@ -239,8 +247,10 @@ class Tokenizer:
         if checks.whole_number("num_merges", num_merges) > len(self.merges):
             raise ValueError(f"num_merges is {num_merges}, but there are {len(self.merges)}.")
         table = {pair: made for pair, made in self._merge_table.items() if made[0] < num_merges}
-        words = self.split(text)
-        return [i for word in words for i in self._merge(word.encode("utf-8"), table)]
+        ids = []
+        for word, token_id in self._words(text):
+            ids += self._merge(word.encode("utf-8"), table) if token_id is None else [token_id]
+        return ids
 
     def pieces(self, text, num_merges=None):
         """Return the tokens of a text when only the first `num_merges` merges are known.

@@ -10,6 +10,7 @@ The parts are a dict:
     added           dict from name to id: the tokens that stand for a name and not for bytes;
                     some makers list them in the vocab too
     special_ids     set of the ids among them that don't belong to the text
+    second_ids      set of the ids among them that are matched in a second pass; see added_tokens.py
     pre_tokenizer   the object of that name in the file
     post_processor  the object of that name in the file; kept, never applied
     ignore_merges   whether a word that is itself a token is taken as it is, without merging
@@ -83,7 +84,7 @@ def write(parts):
             "single_word": False,
             "lstrip": False,
             "rstrip": False,
-            "normalized": False,
+            "normalized": token_id in parts["second_ids"],
             "special": token_id in parts["special_ids"],
         }
         for name, token_id in sorted(parts["added"].items(), key=lambda item: item[1])
@@ -124,13 +125,14 @@ def read(text):
     vocab = model.get("vocab")
     if not (isinstance(vocab, dict) and all(map(_is_id, vocab.values()))):
         raise ValueError("the model's vocab must be an object from tokens to ids (0, 1, 2, …).")
-    added, special_ids = _read_added_tokens(data.get("added_tokens"), vocab)
+    added, special_ids, second_ids = _read_added_tokens(data.get("added_tokens"), vocab)
     _check_names({**vocab, **added})
     return {
         "vocab": vocab,
         "merges": _read_merges(model.get("merges"), vocab),
         "added": added,
         "special_ids": special_ids,
+        "second_ids": second_ids,
         "pre_tokenizer": data.get("pre_tokenizer"),
         "post_processor": data.get("post_processor"),
         "ignore_merges": bool(model.get("ignore_merges")),
@@ -150,6 +152,13 @@ def _refuse_unsupported(data, model):
         value = model.get(option)
         if value:
             raise ValueError(f"not supported: {option} is {value!r:.80}, but must be off.")
+    if data.get("version", "1.0") != "1.0":
+        raise ValueError(f"not supported: version {data['version']!r:.80} of the format, only 1.0.")
+    for option in ("truncation", "padding"):
+        if data.get(option) is not None:
+            raise ValueError(
+                f"not supported: {option}, which changes what a text becomes; set it to null."
+            )
     if data.get("normalizer") is not None:
         kind = _kind(data["normalizer"])
         raise ValueError(f"not supported: the normalizer {kind!r:.80}, which changes the text.")
@@ -167,8 +176,8 @@ def _is_id(value):
 
 
 def _read_added_tokens(tokens, vocab):
-    """Return the dict from name to id and the set of ids that are special."""
-    added, special_ids = {}, set()
+    """Return the dict from name to id, the ids that are special, and those of the second pass."""
+    added, special_ids, second_ids = {}, set(), set()
     if tokens is not None and not isinstance(tokens, list):
         raise ValueError("added_tokens must be a list.")
     for token in tokens or []:
@@ -184,7 +193,9 @@ def _read_added_tokens(tokens, vocab):
             raise ValueError(f"the token {name!r:.80} has the ids {vocab[name]} and {token_id}.")
         if token.get("special"):
             special_ids.add(token_id)
-    return added, special_ids
+        if token.get("normalized", not token.get("special")):
+            second_ids.add(token_id)
+    return added, special_ids, second_ids
 
 
 def _check_names(names):
