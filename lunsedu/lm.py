@@ -331,6 +331,16 @@ class LunsformterModel:
 
         return cls.from_parts(*from_pretrained(folder), dataset=dataset)
 
+    def save_gguf(self, file, dtype="float32"):
+        """Write a GGUF file for llama.cpp, Ollama and the like (see lunsedu.interop).
+
+        dtype "float16" makes it half as large. Needs the package gguf: pip install
+        "lunsedu[smollm2]".
+        """
+        from lunsedu.interop.gguf_out import save_gguf
+
+        save_gguf(self, file, dtype)
+
     @classmethod
     def from_gguf(cls, file):
         """Open a GGUF file of a Llama-style model, quantised or not (see lunsedu.interop)."""

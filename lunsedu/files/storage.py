@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,20 +22,22 @@ FORMAT = "lunsformter"
 FORMAT_VERSION = "1"
 
 
-def write_atomically(path, data):
-    """Write bytes to a path so that at every instant the old file or the new one is there, whole.
+@contextmanager
+def replacing(path):
+    """Give the name of a new file; when the context ends well, it takes the place of `path`.
 
-    The bytes go to a new file beside it, reach the disk, and take the old name in one step.
-    Missing folders are made. Raises OSError, naming the path, when it cannot be written.
+    At every instant the old file or the new one is there, whole: the new one stands beside it,
+    reaches the disk, and takes the old name in one step. Missing folders are made. Raises OSError,
+    naming the path, when it cannot be written; after any error the old file is left as it was.
     """
     path = Path(path)
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
+        os.close(handle)
+        yield temporary
+        with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner can read
         os.replace(temporary, path)
@@ -45,6 +48,12 @@ def write_atomically(path, data):
     finally:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
+
+
+def write_atomically(path, data):
+    """Write bytes to a path, all of them or none; see `replacing`."""
+    with replacing(path) as temporary:
+        Path(temporary).write_bytes(data)
 
 
 def write_text(path, text):

@@ -27,7 +27,8 @@ PRE_TOKENIZERS = {
     },
 }
 
-CONTROL, USER_DEFINED = 3, 4  # kinds of tokens: special ones, and other names added to the text
+# Kinds of tokens: made by merging, special, other names added to the text, never used.
+NORMAL, CONTROL, USER_DEFINED, UNUSED = 1, 3, 4, 5
 
 NAMES = {
     "token_embd": "model.embed_tokens",

@@ -83,7 +83,7 @@ def weight_names(config):
     return names
 
 
-def _as_rows(name, view):
+def as_rows(name, view):
     """Return a view of a parameter as Hugging Face lays it: [out, in], or a gain [D]."""
     return view if name in ("embedding", "output") or view.ndim == 1 else view.T
 
@@ -120,7 +120,7 @@ def _weights_file(model):
 
     views, tensors = model.named_parameters(), {}
     for ours, pieces in weight_names(model.config).items():
-        rows, at = _as_rows(ours, views[ours]), 0
+        rows, at = as_rows(ours, views[ours]), 0
         for name, size in pieces:
             tensors[name] = np.ascontiguousarray(rows[at : at + size], dtype=np.float32)
             at += size
@@ -399,7 +399,7 @@ def _assemble(config, tokenizer, read, source):
     model = Lunsformter(config, seed=None)
     views = model.named_parameters()
     for ours, pieces in weight_names(config).items():
-        rows, at = _as_rows(ours, views[ours]), 0
+        rows, at = as_rows(ours, views[ours]), 0
         for name, size in pieces:
             piece = rows[at : at + size]  # a view: this writes into the model
             piece[...] = read(name)
