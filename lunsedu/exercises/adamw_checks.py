@@ -8,6 +8,7 @@ import numpy as np
 
 from lunsedu import training
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
+from lunsedu.exercises.judge.mistakes import combinable
 from lunsedu.exercises.judge.samples import normal
 
 
@@ -24,6 +25,7 @@ def _mean(old, new, beta, share):
     return keep * old + take * new
 
 
+@combinable
 def _adamw_with(
     correct="both",
     late=0,
@@ -94,6 +96,7 @@ ADAMW = Exercise(
     call="adamw_step(p, g, m, v, step, lr, beta1, beta2, eps, decay)",
     truth=_adamw,
     outputs=("p", "m", "v"),
+    not_allowed=(training.AdamW.update,),
     cases=_adamw_cases,
     mistakes=(
         Mistake(
@@ -223,6 +226,16 @@ ADAMW = Exercise(
             "decay-grows",
             _adamw_with(decay_how="grows"),
             "Your weight decay makes the parameters grow: subtract lr * decay * p.",
+        ),
+        Mistake(
+            "old-means-returned",
+            lambda p, g, m, v, *rest: (_adamw_with()(p, g, m, v, *rest)[0], m, v),
+            "You returned the old m and v: return the new ones, or nothing is remembered.",
+        ),
+        Mistake(
+            "m-and-v-swapped",
+            lambda *args: tuple(_adamw_with()(*args)[i] for i in (0, 2, 1)),
+            "m and v are swapped in what you return: the order is p, m, v.",
         ),
         Mistake(
             "order",

@@ -7,6 +7,7 @@ each other, so that a swapped axis cannot pass by luck.
 import numpy as np
 
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
+from lunsedu.exercises.judge.mistakes import combinable
 from lunsedu.exercises.judge.samples import normal
 from lunsedu.model import layers
 
@@ -17,6 +18,7 @@ def _attention(q, k, v):
     return layers.attend_forward(q, k, v)[0]
 
 
+@combinable
 def _attention_with(scale=None, mask=True, axis=-1, after=False, times=False, turn=False):
     """Return an attention that is wrong in the given way."""
 
@@ -44,7 +46,20 @@ def _attention_cases():
             tuple(normal(seed + i, *shape) * size for i, size in enumerate((1.5, 1.2, 1.0))),
         )
         for seed, shape in ((10, (1, 1, 3, 2)), (20, (2, 3, 4, 6)), (30, (3, 1, 5, 4)))
-    ] + [Case("a single token, shape (1, 2, 1, 4)", tuple(normal(40, 3, 1, 2, 1, 4)))]
+    ] + [
+        Case("a single token, shape (1, 2, 1, 4)", tuple(normal(40, 3, 1, 2, 1, 4))),
+        Case(
+            "large scores, up to 40,000",
+            (
+                np.array([[[[200.0, 0.0], [200.0, 1.0]]]]),
+                np.array([[[[1.0, 0.0], [300.0, 0.0]]]]),
+                np.array([[[[1.0, 2.0], [30.0, 4.0]]]]),
+            ),
+            "With large scores the future shines through your mask: it must be -inf, not just a"
+            " large negative number.",
+            nan_passes=True,
+        ),
+    ]
 
 
 ATTENTION = Exercise(
@@ -154,6 +169,7 @@ def _turn(x):
     return x.swapaxes(-1, -2)
 
 
+@combinable
 def _attend_back_with(
     q_scale=0.5, k_scale=0.5, mask=True, soft=True, turn_v=True, turn_k=True, forward_scale=0.5
 ):

@@ -9,6 +9,7 @@ from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
 from lunsedu.exercises.judge.samples import normal
 
 _TEXTS = [[0, 1, 2, 1, 2, 3], [0, 1, 3], [2], [3, 3, 3]]
+_WHOLE = np.array([[4, 1, 0], [2, 2, 9], [1, 0, 7]])
 
 # --- counting -------------------------------------------------------------------------------------
 
@@ -120,7 +121,10 @@ PROBABILITIES = Exercise(
     cases=lambda: [
         Case("counts of shape (2, 2)", (np.array([[3.0, 1.0], [0.0, 4.0]]), 1.0)),
         Case("counts of shape (5, 5)", (_count_bigrams(_TEXTS, 5), 0.5)),
-        Case("whole-number counts", (np.array([[4, 1, 0], [2, 2, 9], [1, 0, 7]]), 2)),
+        Case("whole-number counts", (_WHOLE, 2)),
+        Case(
+            "whole-number counts, extra 0.25", (np.array([[4, 1, 0], [2, 2, 9], [1, 0, 7]]), 0.25)
+        ),
     ],
     mistakes=(
         Mistake(
@@ -206,6 +210,11 @@ BIGRAM_CROSS_ENTROPY = Exercise(
         Case("one text [0, 1, 1]", (np.array([[0.5, 0.5], [0.75, 0.25]]), [[0, 1, 1]])),
         Case("texts of unequal length", (_tables(), _TEXTS)),
         Case("two texts", (_tables(), [[3, 0], [1, 2, 2, 0, 1]])),
+        Case(
+            "a text of 2,000 ids",
+            (_tables(), [[(7 * i * i + i) % 4 for i in range(2000)]]),
+            "The product of 2,000 probabilities is rounded to 0: add their logarithms instead.",
+        ),
     ],
     mistakes=(
         Mistake(

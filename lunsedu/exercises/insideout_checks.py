@@ -6,8 +6,9 @@ the probability [V] of each id to come next.
 
 import numpy as np
 
+from lunsedu.decoding import running_scores, score_tokens
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
-from lunsedu.exercises.judge.samples import normal
+from lunsedu.exercises.judge.mistakes import combinable
 
 # --- branch ---------------------------------------------------------------------------------------
 
@@ -17,6 +18,7 @@ def _branch(probs, num_candidates, forbidden):
     return sorted(allowed, key=lambda i: (-probs[i], i))[:num_candidates]
 
 
+@combinable
 def _branch_with(key=lambda p, i: (-p, i), skip="before", start=0, any_prob=False):
     """Return a branching that is wrong in the given way."""
 
@@ -50,6 +52,8 @@ BRANCH = Exercise(
         Case("more candidates than ids", (np.array([0.3, 0.6, 0.1]), 9, [0])),
         Case("ids of probability 0", (_EIGHT, 8, [1])),
         Case("one candidate", (_EIGHT, 1, [6])),
+        Case("small probabilities", (np.array([0.3, 1e-5, 0.6, 2e-9, 0.099989998]), 5, [])),
+        Case("a forbidden id of probability 0", (_EIGHT, 3, [4, 2])),
     ],
     mistakes=(
         Mistake(
@@ -96,6 +100,12 @@ BRANCH = Exercise(
             "An id of probability 0 is no start.",
         ),
         Mistake(
+            "threshold",
+            lambda p, n, f: [i for i in _branch(p, n, f) if p[i] > 0.01],
+            "You leave small probabilities out, or round them to 0: only a probability of exactly 0"
+            " is no start.",
+        ),
+        Mistake(
             "greedy-only",
             lambda p, n, f: _branch(p, 1, f),
             "Only one candidate: take the num_candidates likeliest.",
@@ -128,19 +138,33 @@ def check_branch(branch):
 
 
 def _model(seed, V=5):
-    """Return next_probs for a small language whose next id depends on the last two."""
-    table = np.exp(2 * normal(seed, V, V, V))
-    table /= table.sum(axis=-1, keepdims=True)  # [V, V, V]
+    """Return next_probs for a small language whose next id depends on every id before it."""
 
     def next_probs(ids):
-        two = ([0, 0] + [int(i) for i in ids])[-2:]
-        return table[two[0], two[1]].copy()
+        odds = np.exp(2 * np.random.default_rng([seed, *map(int, ids)]).standard_normal(V))
+        return odds / odds.sum()
 
     return next_probs
 
 
+def _model_of_ties(ids):
+    """Return probabilities whose maximum occurs twice, at places that move with the text."""
+    first = (sum(map(int, ids)) + len(ids)) % 3
+    probs = np.full(5, 0.1)
+    probs[[first, first + 2]] = 0.35
+    return probs
+
+
+@combinable
 def _expand_with(
-    count_start=True, stop=True, keep_end=True, pick=np.argmax, prompt=True, first=True, extra=0
+    count_start=True,
+    stop=True,
+    keep_end=True,
+    pick=np.argmax,
+    prompt=True,
+    first=True,
+    extra=0,
+    memory=None,
 ):
     """Return an expansion, wrong in the given way, or right."""
 
@@ -150,7 +174,7 @@ def _expand_with(
         while len(ids) < max_tokens + extra + (not count_start):
             if stop and ids[-1] == eos_id:
                 break
-            row = next_probs(before + ids)
+            row = next_probs((before + ids)[-memory:] if memory else before + ids)
             ids.append(int(pick(row)))
             probs.append(float(row[ids[-1]]))
         if not keep_end and ids[-1] == eos_id:
@@ -168,6 +192,9 @@ def _expand_cases():
         Case("max_tokens 1", (_model(4), [2, 2], 1, 1, 0)),
         Case("a model that never ends", (_model(5), [1], 2, 7, 99)),
         Case("a longer text", (_model(6), [3, 1], 2, 12, 0)),
+        Case("a prompt of four ids", (_model(7), [1, 3, 0, 2], 1, 8, 99)),
+        Case("a prompt that holds eos_id", (_model(8), [4, 1], 2, 6, 4)),
+        Case("a model whose maximum occurs twice", (_model_of_ties, [2], 1, 6, 99)),
     ]
 
 
@@ -208,6 +235,45 @@ EXPAND = Exercise(
             _expand_with(prompt=False),
             "The model was not shown the prompt: call next_probs with the prompt and all ids so"
             " far.",
+        ),
+        Mistake(
+            "last-id-alone",
+            _expand_with(memory=1),
+            "The model was shown the last id alone: call next_probs with the prompt and all ids so"
+            " far.",
+        ),
+        Mistake(
+            "two-ids-alone",
+            _expand_with(memory=2),
+            "The model was shown the last two ids alone: call next_probs with the prompt and all"
+            " ids so far.",
+        ),
+        Mistake(
+            "prompt-cut",
+            lambda f, p, *rest: _expand_with()(
+                lambda ids: f(list(ids) if len(ids) == len(p) else [*p[-1:], *ids[len(p) :]]),
+                p,
+                *rest,
+            ),
+            "The model was shown the end of the prompt alone: call next_probs with the whole prompt"
+            " and all ids so far.",
+        ),
+        Mistake(
+            "end-in-the-prompt",
+            lambda f, p, start, most, eos: _expand_with()(
+                f, p, start, 1 if eos in p else most, eos
+            ),
+            "You looked for eos_id in the prompt, too: only a new id ends the text.",
+        ),
+        Mistake(
+            "last-of-ties",
+            _expand_with(pick=lambda row: len(row) - 1 - np.argmax(row[::-1])),
+            "Of two ids that are equally likely the lower one is taken: np.argmax does that.",
+        ),
+        Mistake(
+            "parts-swapped",
+            lambda *args: _expand_with()(*args)[::-1],
+            "The two are swapped: return ids, then their probabilities.",
         ),
         Mistake(
             "prompt-returned",
@@ -262,6 +328,7 @@ def _score(probs, kind):
     return float(means[kind])
 
 
+@combinable
 def _score_with(**wrong):
     """Return a score where some kinds are computed by another function of probs [T]."""
     return lambda probs, kind: (
@@ -273,6 +340,7 @@ SCORE = Exercise(
     name="score",
     call="score(probs, kind)",
     truth=_score,
+    not_allowed=(score_tokens, running_scores),
     cases=lambda: (
         [
             Case(f"probabilities {probs}, kind {kind!r}", (np.array(probs), kind))
@@ -285,7 +353,13 @@ SCORE = Exercise(
                 (np.full(500, 0.1), "geometric"),
                 "The product of 500 probabilities is rounded to 0: take the mean of the logarithms,"
                 " then exp().",
-            )
+            ),
+            Case(
+                "500 tokens, kind 'sum'",
+                (np.full(500, 0.1), "sum"),
+                "The product of 500 probabilities is rounded to 0, and its logarithm is -inf: add"
+                " the logarithms.",
+            ),
         ]
     ),
     mistakes=(

@@ -6,6 +6,7 @@ import numpy as np
 
 from lunsedu.evaluation import intervals
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
+from lunsedu.exercises.judge.mistakes import combinable
 
 
 def _wilson(successes, count, z):
@@ -15,6 +16,7 @@ def _wilson(successes, count, z):
     return middle - half, middle + half
 
 
+@combinable
 def _wilson_with(below=True, middle=True, root=True, extra=True, times_z=True, power=2):
     """Return Wilson's interval with one part wrong."""
 

@@ -6,6 +6,7 @@ Shapes: B batch, T time, D model width, V vocabulary.
 import numpy as np
 
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
+from lunsedu.exercises.judge.mistakes import combinable
 from lunsedu.exercises.judge.samples import normal
 from lunsedu.model import layers
 
@@ -119,6 +120,7 @@ def _cross_entropy(logits, targets):
     return loss, layers.cross_entropy_backward(cache)
 
 
+@combinable
 def _entropy_with(
     log=np.log, sign=-1, count="kept", over="same", minus=1, keep=True, padding=True, exp_loss=False
 ):
@@ -159,6 +161,12 @@ CROSS_ENTROPY = Exercise(
             "logits of about 1000",
             (np.array([[[1000.0, 1001.0, 998.0]]]), np.array([[2]])),
             "Large logits overflow in exp(): take the largest logit off first.",
+        ),
+        Case(
+            "rows of unlike size, [1000, 999] and [0, 1]",
+            (np.array([[[1000.0, 999.0], [0.0, 1.0]]]), np.array([[1, 0]])),
+            "You take one largest logit off for all positions together, and the small ones vanish:"
+            " use the largest of each position, max(axis=-1, keepdims=True).",
         ),
         Case(
             "a target whose probability is almost zero",

@@ -6,6 +6,7 @@ Shapes: B batch, T time, D model width.
 import numpy as np
 
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
+from lunsedu.exercises.judge.mistakes import combinable
 from lunsedu.exercises.judge.samples import normal
 from lunsedu.model import layers
 
@@ -16,6 +17,7 @@ def _rmsnorm(x, gain, eps):
     return layers.rmsnorm_forward(x, gain, eps)[0]
 
 
+@combinable
 def _norm_with(axis=-1, eps="in", power=-0.5, mean=np.mean, center=False):
     """Return a norm that is wrong in the given way."""
 
@@ -145,6 +147,7 @@ def _rmsnorm_backward(dy, x, gain, eps):
     return layers.rmsnorm_backward(dy, layers.rmsnorm_forward(x, gain, eps)[1])
 
 
+@combinable
 def _norm_back_with(
     shared=1.0, divide=True, gain_in_dx=True, scale_power=1, of="unit", gain_axes=(0, 1), gain_of=1
 ):

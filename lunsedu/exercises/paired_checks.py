@@ -6,6 +6,7 @@ import numpy as np
 
 from lunsedu.evaluation import intervals
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
+from lunsedu.exercises.judge.mistakes import combinable
 from lunsedu.exercises.judge.samples import normal
 
 # --- a paired difference --------------------------------------------------------------------------
@@ -17,6 +18,7 @@ def _paired(first, second, z):
     return d.mean(), d.mean() - half, d.mean() + half
 
 
+@combinable
 def _paired_with(ddof=1, root=True, divide=True, sign=1, use_z=True, unpaired=False, var=False):
     """Return a paired difference with one part wrong."""
 

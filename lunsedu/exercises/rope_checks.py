@@ -6,12 +6,14 @@ Shapes: B batch, T time, H heads, K head width.
 import numpy as np
 
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
+from lunsedu.exercises.judge.mistakes import combinable
 from lunsedu.exercises.judge.samples import normal
 from lunsedu.model import layers
 
 # --- rotary positions -----------------------------------------------------------------------------
 
 
+@combinable
 def _rope_with(a=1, b=-1, c=1, d=1, swap=False):
     """left' = a*left*cos + b*right*sin, right' = c*left*sin + d*right*cos."""
 
@@ -184,7 +186,8 @@ ROPE_BACKWARD = Exercise(
         Mistake(
             "cosine-negated",
             lambda dy, cos, sin: layers.rope_forward(dy, -cos, sin),
-            "You changed the sign of the cosine: turning back changes the sign of the sine.",
+            "Your result is the right one with every sign turned round: turning back changes the"
+            " sign of the sine alone, not that of dy and not that of the cosine.",
         ),
         Mistake(
             "divided",

@@ -39,6 +39,13 @@ def _softmax_cases():
             (np.array([[0.5, -np.inf, -np.inf], [0.5, 1.5, -np.inf]]),),
             "A score of -inf should get the weight 0.",
         ),
+        Case(
+            "rows whose weights must sum to one, to six digits",
+            (normal(3, 3, 4) - 8,),
+            "Your weights are off by a little, so their sum is not one: nothing may be added below"
+            " the fraction or to the scores.",
+            tolerance=2.5e-7,
+        ),
     ]
 
 
@@ -250,9 +257,9 @@ def check_softmax_backward(softmax_backward):
 
 
 def _minus_infinity(mask):
-    """Very negative numbers serve as -inf: exp() makes 0 of both."""
+    """Numbers below all scores serve as -inf: exp() makes 0 of both."""
     mask = np.asarray(mask)
-    return np.where(mask <= -1e4, -np.inf, mask) if mask.dtype.kind in "fi" else mask
+    return np.where(mask <= -1e9, -np.inf, mask) if mask.dtype.kind in "fi" else mask
 
 
 def _future(T, S, k):
@@ -311,6 +318,15 @@ CAUSAL_MASK = Exercise(
             lambda T, S: np.where(_future(T, S, S - T + 1), -1.0, 0.0),
             "Your mask puts -1 on the future. That makes it a little weaker only: it takes -inf to"
             " hide it.",
+        ),
+        *(
+            Mistake(
+                "not-infinite",
+                lambda T, S, size=size: np.where(_future(T, S, S - T + 1), size, 0.0),
+                f"Your mask puts {size:g} on the future: large scores would shine through. Use"
+                " -np.inf.",
+            )
+            for size in (-1e4, -1e3, -100.0, -10.0)
         ),
         Mistake(
             "not-a-number",

@@ -4,6 +4,7 @@ from collections import Counter
 from itertools import pairwise
 
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
+from lunsedu.exercises.judge.mistakes import combinable
 from lunsedu.tokenizer import bpe
 
 # --- count pairs ----------------------------------------------------------------------------------
@@ -131,6 +132,7 @@ def check_count_pairs(count_pairs):
 # --- merge ----------------------------------------------------------------------------------------
 
 
+@combinable
 def _merge_with(skip=2, put=lambda pair, new: [new], times=None, end=1):
     """Return a merge that is wrong in the given way."""
 
@@ -186,6 +188,7 @@ MERGE = Exercise(
         Case("three equal ids", ([7, 7, 7, 5], (7, 7), 300)),
         Case("a pair in reversed order", ([2, 1, 5, 2], (1, 2), 256)),
         Case("ids without the pair", ([3, 4, 5], (1, 2), 256)),
+        Case("ids of several digits, 11 2 beside 1 2", ([11, 2, 1, 2, 112, 1, 21], (1, 2), 256)),
         Case("one id", ([1], (1, 1), 256)),
         Case("no ids", ([], (1, 2), 256)),
         Case("five equal ids", ([4, 4, 4, 4, 4], (4, 4), 300)),
@@ -238,6 +241,14 @@ MERGE = Exercise(
             " False in Python.",
         ),
         Mistake(
+            "digits",
+            lambda ids, pair, new: [
+                int(i)
+                for i in " ".join(map(str, ids)).replace(" ".join(map(str, pair)), str(new)).split()
+            ],
+            "You replaced text: in 11 2 you found 1 2. Compare numbers, one place after another.",
+        ),
+        Mistake(
             "each-id",
             lambda ids, pair, new: [new if i in pair else i for i in ids],
             "You replaced each of the two ids on its own: only where both stand side by side.",
@@ -271,6 +282,7 @@ def _encode(text, merges):
     return bpe.merge_word(list(text.encode("utf-8")), _table(merges))
 
 
+@combinable
 def _encode_with(order=lambda merges: merges, offset=256, start=None, how=bpe.merge):
     """Return an encode that is wrong in the given way."""
 
@@ -326,6 +338,7 @@ ENCODE = Exercise(
         Case('"abcc abab"', ("abcc abab", _MERGES)),
         Case('"é", two bytes', ("aébcé", _MERGES)),
         Case("a text without any pair", ("qrs", _MERGES)),
+        Case("bytes of several digits, 11 2 beside 1 2", ("\x0b\x02\x01\x02p\x01", [(1, 2)])),
         Case("an empty text", ("", _MERGES)),
         Case("no merges", ("ab", [])),
         Case('"aaa"', ("aaab", _MERGES)),

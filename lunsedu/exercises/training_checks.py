@@ -9,11 +9,13 @@ import numpy as np
 
 from lunsedu import training
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
+from lunsedu.exercises.judge.mistakes import combinable
 from lunsedu.exercises.judge.samples import normal
 
 # --- the schedule ---------------------------------------------------------------------------------
 
 
+@combinable
 def _rate_with(
     shift=1, warm=True, share=True, half=True, of="rest", clamp=True, line=False, fall=True
 ):
@@ -59,7 +61,7 @@ SCHEDULE = Exercise(
                 (3, 0.3, 4, 20, 0.1),
                 (4, 0.3, 4, 20, 0.1),
                 (9, 0.5, 4, 20, 0.2),
-                (12, 0.5, 4, 20, 0.1),
+                (12, 0.5, 4, 20, 0.3),
                 (19, 2.0, 4, 20, 0.1),
                 (20, 2.0, 4, 20, 0.1),
             )
@@ -83,12 +85,18 @@ SCHEDULE = Exercise(
         Mistake(
             "no-warm-up",
             _rate_with(warm=False, clamp=True),
-            "The warm-up is missing: the first warmup_steps steps climb in a straight line.",
+            "The warm-up is missing, or its `return`: the first warmup_steps steps climb in a"
+            " straight line.",
         ),
         Mistake(
             "falls-to-zero",
             _rate_with(share=False),
             "Your rate falls to 0: it should end at final_share * peak.",
+        ),
+        Mistake(
+            "floor-hard-coded",
+            lambda step, peak, warm, total, final: _rate_with()(step, peak, warm, total, 0.1),
+            "Your rate ends at a tenth of the peak whatever final_share is: use the argument.",
         ),
         Mistake(
             "whole-wave",

@@ -80,7 +80,7 @@ def soft_back_zeros(d_weights, weights):
     return np.zeros_like(weights)
 
 
-@wrong(check_softmax_backward, "times a factor (0.5)")
+@wrong(check_softmax_backward, "the right one times 0.5")
 def soft_back_halved(d_weights, weights):
     return 0.5 * weights * (d_weights - (d_weights * weights).sum(axis=-1, keepdims=True))
 

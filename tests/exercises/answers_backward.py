@@ -384,7 +384,7 @@ def rope_back_negated(dy, cos, sin):
     return -layers.rope_forward(dy, cos, sin)
 
 
-@wrong(check_rope_backward, "sign of the cosine")
+@wrong(check_rope_backward, "not that of the cosine")
 def rope_back_negative_cosine(dy, cos, sin):
     return layers.rope_forward(dy, -cos, sin)
 

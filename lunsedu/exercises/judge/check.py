@@ -3,7 +3,7 @@
 What is not here: how an answer is run (running.py) and judged (judging.py).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 
 RIGHT, WRONG, OPEN = "right", "not right yet", "not attempted yet"
@@ -18,8 +18,9 @@ class Check:
     As the last line of a cell it shows itself and raises nothing, so a notebook runs through while
     it is unsolved. Whoever wants an error, as grading does, writes `assert check, check`.
 
-    `mistake` is the short name of the mistake that was recognised, or None; `printed` is what the
-    student's function printed.
+    `mistake` is the short name of the mistake that was recognised, or None. `arguments` are those
+    of the test that failed, as a tuple, `printed` is what the student's function printed in it, and
+    `traceback` where an error came from; each may be missing.
 
     >>> check = Check("softmax", OPEN, "Write the function.")
     >>> check
@@ -33,6 +34,8 @@ class Check:
     message: str
     mistake: str | None = None
     printed: str = ""
+    arguments: tuple | None = field(default=None, compare=False, repr=False)
+    traceback: str = field(default="", compare=False, repr=False)
 
     def __bool__(self):
         return self.status == RIGHT
@@ -52,5 +55,14 @@ class Check:
             f'padding:0.3em 0.8em;margin:0.3em 0"><div><b>{SIGNS[self.status]} '
             f"{escape(self.exercise)}: {self.status}</b></div>"
             f'<div style="white-space:pre-wrap;font-family:inherit">{escape(self.message)}</div>'
-            f"{printed}</div>"
+            f"{printed}{self._folded()}</div>"
+        )
+
+    def _folded(self):
+        """Where the error came from, for those who want to see it."""
+        if not self.traceback:
+            return ""
+        return (
+            "<details><summary>Where it happened</summary>"
+            f"<pre>{escape(self.traceback)}</pre></details>"
         )

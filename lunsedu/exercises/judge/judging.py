@@ -4,20 +4,35 @@ An Exercise holds the truth, the cases, and plausible mistakes: functions that a
 known way. When a student's results equal those of a mistake on every case, its sentence is the
 answer. So a message never guesses from one number.
 
+What is shown belongs to the test that failed: its arguments, what was printed in it, what was
+expected and received. `check.arguments` brings these arguments into a cell.
+
 What is not here: the exercises themselves (the files named after the lessons).
 """
 
 import copy
 import inspect
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from lunsedu.exercises.judge.arguments import names_of, recipe, told
 from lunsedu.exercises.judge.check import OPEN, RIGHT, WRONG, Check
-from lunsedu.exercises.judge.running import TIME_LIMIT, is_stub, run
+from lunsedu.exercises.judge.compare import difference
+from lunsedu.exercises.judge.forms import (
+    leaned_on,
+    nothing_returned,
+    returns_inside_a_loop,
+    wrong_form,
+)
+from lunsedu.exercises.judge.mistakes import Mistake, recognise, recognise_part, tidied
+from lunsedu.exercises.judge.running import TIME_LIMIT, Run, is_stub, run
 
-TOLERANCE = 2e-5  # relative to the largest value: float32 answers pass, mistakes do not
+__all__ = ["Case", "Exercise", "Mistake", "judge"]
+
+UNWRITTEN = "Replace the ... by your code, then run this cell again."
 
 
 @dataclass(frozen=True)
@@ -25,21 +40,15 @@ class Case:
     """Arguments to call with; `label` says what is special.
 
     `hint` marks a special case: it says why one may fail just here. Mistakes are recognised by the
-    other cases, so that two mistakes at once do not hide each other.
+    other cases, so that two mistakes at once do not hide each other. `tolerance` asks for more than
+    the usual one. `nan_passes`: whoever overflows just here is not asked for more.
     """
 
     label: str
     args: tuple
     hint: str = ""
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A function that is wrong in one known way, and the sentence that says so."""
-
-    name: str
-    wrong: Callable
-    says: str
+    tolerance: float | None = None
+    nan_passes: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,14 +73,33 @@ class Exercise:
     praise: str = ""
 
 
-def judge(exercise, fn, limit=TIME_LIMIT):
-    """Return a Check for the student's function."""
+def judge(exercise: Exercise, fn, limit: float = TIME_LIMIT, run: Callable = run) -> Check:
+    """Return a Check for the student's function.
 
-    def answer(status, message, mistake=None, printed=""):
-        return Check(exercise.name, status, message, mistake, printed)
+    run(fn, args, limit, not_allowed) -> Run calls it once; another one may call it elsewhere.
+    """
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # no warning of numpy's on a student's page
+        return _judge(exercise, fn, limit, run)
+
+
+def _judge(exercise, fn, limit, run):
+    def answer(status, message, mistake=None, case=None, result=None):
+        arguments = copy.deepcopy(case.args) if case is not None else None
+        if case is not None:
+            name = getattr(fn, "__name__", "your_function")
+            name = name if name.isidentifier() else "your_function"
+            message += (
+                f"\nThe arguments of this test:\n{told(exercise.call, case.args)}"
+                f"\nTo try them in a cell: {recipe(exercise.call, name)}"
+            )
+        result = result or Run()
+        return Check(
+            exercise.name, status, message, mistake, result.printed, arguments, result.traceback
+        )
 
     if fn is None or fn is Ellipsis or is_stub(fn):
-        return answer(OPEN, "Replace the ... by your code, then run this cell again.")
+        return answer(OPEN, UNWRITTEN)
     if not callable(fn):
         return answer(
             WRONG,
@@ -83,15 +111,24 @@ def judge(exercise, fn, limit=TIME_LIMIT):
     refusal = _cannot_call(exercise, fn, cases[0].args)
     if refusal:
         return answer(WRONG, refusal, "arguments")
+    leaned = leaned_on(fn, names_of(exercise.call))
+    if leaned:
+        return answer(
+            WRONG,
+            f"Your function leans on `{leaned}`, a name of the notebook and none of its own: its"
+            " value there belongs to another example. Take it from the arguments, as in"
+            f" `{leaned} = x.shape[...]`, or give it another name.",
+            "leans-on-a-global",
+        )
 
-    done = []  # (case, value, truth)
+    done, results = [], []  # (case, value, truth), and what each run printed
     for number, case in enumerate(cases):
         result = run(fn, case.args, limit, exercise.not_allowed if number == 0 else ())
         if result.unwritten:
-            return answer(OPEN, "Replace the ... by your code, then run this cell again.", None, "")
+            return answer(OPEN, UNWRITTEN)
         problem = result.problem and f"{result.problem} This happened with {case.label}."
         if problem and not any(_differ(exercise, *one) for one in done):
-            return answer(WRONG, problem, "error", result.printed)
+            return answer(WRONG, problem, "error", case, result)
         if problem:
             break
         if result.changed:
@@ -99,42 +136,91 @@ def judge(exercise, fn, limit=TIME_LIMIT):
                 WRONG,
                 f"Your function changes its argument `{result.changed}` in place, so whoever called"
                 f" it loses the old values. Work on a copy: write `{result.changed} = ...` with a"
-                " new array, not `+=`, `-=`, `*=` or `[...] =` on the argument.",
+                " new array, not `+=`, `-=`, `*=` or `[...] =` on the argument or on a part of it.",
                 "changes-its-input",
-                result.printed,
+                case,
+                result,
             )
         if result.value is None:
-            return answer(
-                WRONG,
-                "Your function gave back None. Is the `return` missing, or standing in only one"
-                " branch?",
-                "no-return",
-                result.printed,
-            )
+            said = nothing_returned(fn, case.label, bool(done))
+            return answer(WRONG, said, "no-return", case, result)
         truth = None
         if exercise.verify is None:
             truth = exercise.tidy(exercise.truth(*copy.deepcopy(case.args)))
-        value = _try_tidy(exercise, result.value)
-        done.append((case, value, truth))
+        done.append((case, tidied(exercise, result.value), truth))
+        results.append(result)
 
-    wrong = [one for one in done if _differ(exercise, *one)]
+    wrong = [i for i, one in enumerate(done) if _differ(exercise, *one)]
     if not wrong:
         praise = f" {exercise.praise}" if exercise.praise else ""
         return answer(RIGHT, f"Your function agrees on all {len(cases)} tests.{praise}")
-    case, value, truth = wrong[0]
-    details = _differ(exercise, case, value, truth)
-    mistake = _recognise(exercise, done)
-    if mistake:
-        return answer(WRONG, f"{mistake.says}\n{details}", mistake.name, result.printed)
+    mistake, sentence = _explanation(exercise, fn, done, wrong)
+    case, result = done[wrong[0]][0], results[wrong[0]]
+    details = _differ(exercise, *done[wrong[0]])
+    message = f"{sentence}\n{details}" if sentence and sentence not in details else details
+    return answer(WRONG, message, mistake, case, result)
+
+
+def _explanation(exercise, fn, done, wrong):
+    """Return (name, sentence) for wrong results; (None, "") when they fit nothing that is known."""
+    case, value, truth = done[wrong[0]]
+    if exercise.verify is None:
+        form = next(
+            (said for i in wrong if (said := wrong_form(*done[i][1:], exercise.outputs))), None
+        )
+        if form:
+            return form
+    found = recognise(exercise, done)
+    if found:
+        joined = " And also: ".join(dict.fromkeys(mistake.says for mistake in found))
+        return "+".join(dict.fromkeys(mistake.name for mistake in found)), joined
+    if isinstance(truth, tuple) and exercise.outputs and any(not done[i][0].hint for i in wrong):
+        names, said = _explain_parts(exercise, done)
+        if said:
+            return names, said
     if case.hint:
-        return answer(WRONG, f"{case.hint}\n{details}", case.label, result.printed)
-    pattern = _pattern(exercise, done)
-    return answer(WRONG, f"{pattern}\n{details}" if pattern else details, None, result.printed)
+        return case.label, case.hint
+    if returns_inside_a_loop(fn):
+        return "return-in-a-loop", (
+            "Your `return` stands inside a loop, so the function ends in the first round: move it"
+            " to the left, below the loop."
+        )
+    return None, _pattern(exercise, done)
+
+
+def _explain_parts(exercise, done):
+    """Return (names, sentences) for an answer of several parts: each is judged for itself."""
+    try:
+        ordinary = [(c, tuple(v), t) for c, v, t in done if not c.hint]
+    except TypeError:
+        return None, ""
+    if any(len(value) != len(truth) for _, value, truth in ordinary):
+        return None, ""
+    names, said, right = [], [], []
+    for part, output in enumerate(exercise.outputs):
+        pairs = [(value[part], truth[part]) for _, value, truth in ordinary]
+        if not any(difference(*pair) for pair in pairs):
+            right.append(output)
+            continue
+        mistake = recognise_part(exercise, ordinary, part)
+        if mistake:
+            names.append(mistake.name)
+            said.append(f"{output}: {mistake.says}")
+        else:
+            pattern = _pattern_of(pairs)
+            first = next(words for pair in pairs if (words := difference(*pair)))
+            said.append(f"{output} is wrong: {pattern or first.splitlines()[0]}")
+    if right:
+        said.append(f"{' and '.join(right)} {'is' if len(right) == 1 else 'are'} right.")
+    return "+".join(dict.fromkeys(names)) or None, "\n".join(said)
 
 
 def _pattern(exercise, done):
     """Return what all results have in common with the truth, in a sentence, or ''."""
-    pairs = [(value, truth) for case, value, truth in done if not case.hint]
+    return _pattern_of([(value, truth) for case, value, truth in done if not case.hint])
+
+
+def _pattern_of(pairs):
     if not all(isinstance(truth, np.ndarray) and np.isfinite(truth).all() for _, truth in pairs):
         return ""
     try:
@@ -147,14 +233,11 @@ def _pattern(exercise, done):
         return "Your result holds nothing but zeros."
     if not any(difference(-value, truth) for value, truth in pairs):
         return "Your result has the wrong sign everywhere."
-    factors = [(value * truth).sum() / (truth**2).sum() for value, truth in pairs]
-    if any(
-        not np.isfinite(f) or difference(value, f * truth)
-        for f, (value, truth) in zip(factors, pairs, strict=True)
-    ):
+    value, truth = pairs[0]
+    factor = (value * truth).sum() / (truth**2).sum()
+    if not np.isfinite(factor) or any(difference(v, factor * t) for v, t in pairs):
         return ""
-    told = ", ".join(f"{f:.4g}" for f in dict.fromkeys(np.round(factors, 4).tolist()))
-    return f"Your result is the right one times a factor ({told})."
+    return f"Your result is the right one times {factor:.4g}, in every test."
 
 
 def _cannot_call(exercise, fn, args):
@@ -172,138 +255,12 @@ def _cannot_call(exercise, fn, args):
     return None
 
 
-def _try_tidy(exercise, value):
-    try:
-        return exercise.tidy(value)
-    except (TypeError, ValueError, AttributeError, IndexError, KeyError):
-        return value  # of a form that the comparison will describe
-
-
 def _differ(exercise, case, value, truth):
     """Return how the value differs from the truth, in a sentence; '' when it does not."""
     if exercise.verify is not None:
         said = exercise.verify(value, *copy.deepcopy(case.args))
         return f"{said} (With {case.label}.)" if said else ""
-    said = difference(value, truth, exercise.outputs)
+    if case.nan_passes and isinstance(value, np.ndarray) and np.isnan(value).any():
+        return ""
+    said = difference(value, truth, exercise.outputs, case.tolerance)
     return f"With {case.label}: {said}" if said else ""
-
-
-def _recognise(exercise, done):
-    """Return the mistake whose results equal the student's on every case without a hint, or None.
-
-    At least one of these results must differ from the truth, or it would explain nothing.
-    """
-    for mistake in exercise.mistakes:
-        explains = False
-        for case, value, truth in done:
-            if case.hint:
-                continue
-            try:
-                with np.errstate(all="ignore"):
-                    wrong = _try_tidy(exercise, mistake.wrong(*copy.deepcopy(case.args)))
-            except Exception:  # this mistake cannot be made with these shapes: it is another one
-                break
-            if difference(value, wrong, exercise.outputs):
-                break
-            explains = explains or exercise.verify or difference(wrong, truth, exercise.outputs)
-        else:
-            if explains:
-                return mistake
-    return None
-
-
-def difference(value, truth, outputs=()):
-    """Return in words how value differs from truth, or '' when the two agree.
-
-    Arrays and numbers are compared within a tolerance; lists, dicts and texts exactly.
-
-    >>> difference([[1.0, 2.0]], np.array([[1.0, 2.5]]))
-    'at [0, 1] expected 2.5, received 2.\\nexpected [[1.  2.5]]\\nreceived [[1. 2.]]'
-    >>> difference(np.ones(3), np.ones((3, 1)))
-    'expected shape (3, 1), received shape (3,).'
-    """
-    if isinstance(truth, tuple) and outputs:
-        return _parts_difference(value, truth, outputs)
-    if isinstance(truth, (np.ndarray, float, np.floating)):
-        return _numbers_difference(value, truth)
-    return _exact_difference(value, truth)
-
-
-def _parts_difference(value, truth, outputs):
-    names = ", ".join(outputs)
-    stacked = isinstance(value, np.ndarray) and value.ndim == np.ndim(truth[0]) + 1
-    several = isinstance(value, (tuple, list)) or stacked
-    if not several or len(value) != len(truth):
-        count = f"{len(value)} values" if several else "one value"
-        return f"expected {len(truth)} values to be returned ({names}), received {count}."
-    for name, part, right in zip(outputs, value, truth, strict=True):
-        said = difference(part, right)
-        if said:
-            return f"{name} is wrong: {said}"
-    return ""
-
-
-def _numbers_difference(value, truth):
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        return "expected an array, received lists of unequal length."
-    truth = np.asarray(truth)
-    if array.dtype.kind == "b":
-        return "expected numbers, received True and False."
-    if array.dtype.kind not in "iuf":
-        return f"expected numbers, received {_short(value)} (a {type(value).__name__})."
-    if array.shape != truth.shape:
-        return f"expected shape {truth.shape}, received shape {array.shape}."
-    array = array.astype(np.float64)
-    finite = np.isfinite(truth)
-    scale = np.abs(truth[finite]).max(initial=0.0)
-    with np.errstate(invalid="ignore"):
-        same = np.where(finite, np.abs(array - truth) <= TOLERANCE * scale + 1e-12, array == truth)
-    same |= np.isnan(array) & np.isnan(truth)  # no truth holds nan, but a known mistake may
-    if same.all():
-        return ""
-    at = tuple(int(i) for i in np.argwhere(~same)[0])
-    place = f"at {list(at)} " if at else ""
-    said = f"{place}expected {truth[at]:.5g}, received {array[at]:.5g}."
-    if truth.ndim and truth.size <= 24:
-        said += f"\nexpected {_short(truth)}\nreceived {_short(array)}"
-    return said
-
-
-def _exact_difference(value, truth):
-    value, truth = plain(value), plain(truth)
-    if type(value) is not type(truth):
-        expected, received = (
-            f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
-            for kind in (type(truth).__name__, type(value).__name__)
-        )
-        return f"expected {expected}, {_short(truth)}; received {received}, {_short(value)}."
-    if value == truth:
-        return ""
-    if isinstance(truth, dict):
-        for key in sorted(set(truth) | set(value), key=repr):
-            if value.get(key) != truth.get(key):
-                has, wants = (d.get(key, "nothing") for d in (value, truth))
-                return f"expected {wants} for {key}, received {has}."
-    return f"expected {_short(truth)}\nreceived {_short(value)}"
-
-
-def plain(value):
-    """Bring lists, tuples, arrays, dicts and numbers to one form: lists, dicts, int, float."""
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, dict):
-        return {key: plain(value[key]) for key in value}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return value
-
-
-def _short(value):
-    if isinstance(value, np.ndarray):
-        return np.array2string(value, precision=4, max_line_width=88, suppress_small=True)
-    text = repr(value)
-    return text if len(text) <= 160 else text[:157] + "..."

@@ -15,6 +15,7 @@ import sys
 import sysconfig
 import threading
 import time
+import traceback
 import warnings
 from dataclasses import dataclass
 
@@ -26,11 +27,27 @@ EXPLAINED = {  # errors of numpy whose own words do not help a beginner
     "truth value of an array": " With arrays of True and False write & for and, | for or, ~ for"
     " not.",
     "numpy boolean subtract": " With arrays of True and False `a & ~b` is: a, and not b.",
+    "could not be broadcast": " The two arrays have shapes that do not fit each other: print"
+    " them. A sum or mean loses its axis unless you write keepdims=True.",
+    "mismatch in its core dimension": " In a @ b the last axis of a must be as long as the"
+    " next-to-last of b: print both shapes, and see which one to transpose.",
+    "out of bounds": " A number that is used as a place lies outside of the array: print it, and"
+    " the array's shape.",
+    "all the input array dimensions": " Arrays can be joined only when all other axes agree: print"
+    " their shapes.",
+    "cannot reshape array": " The new shape must hold as many numbers as the old one.",
+    "Cannot cast ufunc": " The array holds whole numbers: make it with decimals, np.zeros(...).",
+    "axes don't match": " transpose needs one number for each axis of the array.",
+    "divide by zero": " Something is divided by 0.",
+    "x not in list": " A thing that is not in the list cannot be removed: ask first whether it is"
+    " there.",
 }
 _LIBRARIES = tuple(
-    os.path.normcase(path)
+    os.path.normcase(str(path))
     for path in (
-        os.path.dirname(os.path.dirname(os.path.abspath(__file__))),  # lunsedu itself
+        os.path.dirname(
+            os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        ),  # lunsedu itself
         *(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")),
     )
 )
@@ -49,6 +66,7 @@ class Run:
     unwritten: bool = False
     changed: str | None = None  # the name of an argument that was changed in place
     printed: str = ""
+    traceback: str = ""
 
 
 def run(fn, args, limit=TIME_LIMIT, not_allowed=()):
@@ -75,9 +93,7 @@ def run(fn, args, limit=TIME_LIMIT, not_allowed=()):
         where = _own_line(error)
         return Run(problem=f"Your function calls itself without end{where}.", printed=out.text())
     except (Exception, SystemExit) as error:
-        told = f"{type(error).__name__}: {error}".rstrip(": .")
-        more = next((said for words, said in EXPLAINED.items() if words in told), "")
-        return Run(problem=f"Your code raised {told}{_own_line(error)}.{more}", printed=out.text())
+        return Run(problem=_in_words(error), printed=out.text(), traceback=_student_part(error))
     if calls.seen:
         return Run(
             problem=f"Your function calls {calls.seen}, which is what this exercise asks you to"
@@ -207,6 +223,27 @@ def unchanged(before, after):
     return before == after
 
 
+def _in_words(error):
+    """Return an error as a sentence, with what it means in the lesson's words, if that is known."""
+    told = f"{type(error).__name__}: {error}".rstrip(": .")
+    more = next((said for words, said in EXPLAINED.items() if words in told), "")
+    return f"Your code raised {told}{_own_line(error)}.{more}"
+
+
+def _student_part(error):
+    """Return the traceback from the student's own function on."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [i for i, frame in enumerate(frames) if not _is_library(frame.filename)]
+    lines = traceback.format_list(frames[own[0] :] if own else frames)
+    return "".join(lines + traceback.format_exception_only(error))
+
+
+def _is_library(file):
+    if file.startswith("<frozen") or "__array_function__" in file:
+        return True
+    return os.path.normcase(os.path.abspath(file)).startswith(_LIBRARIES)
+
+
 def _too_long(stop, limit):
     return (
         f"Your function was still running after {limit:g} seconds of computing, so it was stopped"
@@ -222,11 +259,8 @@ def _own_line(error):
         frames.append((trace.tb_frame, trace.tb_lineno))
         trace = trace.tb_next
     for frame, number in reversed(frames):
-        file = frame.f_code.co_filename
-        if file.startswith("<frozen") or "__array_function__" in file:
+        if _is_library(frame.f_code.co_filename):
             continue
-        if os.path.normcase(os.path.abspath(file)).startswith(_LIBRARIES):
-            continue
-        line = linecache.getline(file, number, frame.f_globals).strip()
+        line = linecache.getline(frame.f_code.co_filename, number, frame.f_globals).strip()
         return f" at your line {number}: `{line}`" if line else f" at your line {number}"
     return ""

@@ -1,0 +1,103 @@
+"""Recognise mistakes: a student's results are those of a function that is wrong in a known way.
+
+An answer may be wrong in one way, in two ways at once, or each of its parts in a way of its own.
+A mistake is named only when its results equal the student's in every ordinary test, so what fits no
+known mistake is never given a name.
+
+What is not here: the comparison of two values (compare.py), the verdict (judging.py).
+"""
+
+import copy
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from lunsedu.exercises.judge.compare import difference
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A function that is wrong in one known way, and the sentence that says so."""
+
+    name: str
+    wrong: Callable
+    says: str
+
+
+def combinable(maker: Callable) -> Callable:
+    """Let the wrong functions that a maker returns remember how they were made.
+
+    maker(**flags) returns a function that is wrong where a flag differs from its usual value. Two
+    mistakes with different flags can then be put together: the student may have made both.
+    """
+
+    @functools.wraps(maker)
+    def make(**flags):
+        wrong = maker(**flags)
+        wrong.made = (make, flags)
+        return wrong
+
+    return make
+
+
+def recognise(exercise, done) -> list[Mistake]:
+    """Return the mistakes whose results equal the student's, or [].
+
+    `done` holds (case, value, truth); special cases, those with a hint, are left out. One mistake
+    is looked for first, then two at once, then one for each part that is wrong.
+    """
+    done = [one for one in done if not one[0].hint]
+    for mistake in exercise.mistakes:
+        if _explains(exercise, mistake.wrong, done):
+            return [mistake]
+    for first, second in combinations(exercise.mistakes, 2):
+        both = _together(first.wrong, second.wrong)
+        if both is not None and _explains(exercise, both, done):
+            return [first, second]
+    return []
+
+
+def recognise_part(exercise, done, part) -> Mistake | None:
+    """Return the mistake that explains one part of what was returned, or None."""
+    done = [(case, value[part], truth[part]) for case, value, truth in done if not case.hint]
+    for mistake in exercise.mistakes:
+        wrong = mistake.wrong
+        if _explains(exercise, lambda *args, wrong=wrong: wrong(*args)[part], done, whole=False):
+            return mistake
+    return None
+
+
+def tidied(exercise, value):
+    """Return a value in the form in which it is compared, or as it is where it has another one."""
+    try:
+        return exercise.tidy(value)
+    except (TypeError, ValueError, AttributeError, IndexError, KeyError):
+        return value  # of a form that the comparison will describe
+
+
+def _together(first, second):
+    """Return the function that is wrong in both ways, or None when they cannot be put together."""
+    maker, flags = getattr(first, "made", (None, {}))
+    other, more = getattr(second, "made", (None, {}))
+    if maker is None or maker is not other or set(flags) & set(more):
+        return None
+    return maker(**flags, **more)
+
+
+def _explains(exercise, wrong, done, whole=True):
+    """Are these results the student's on every case, and somewhere other than the truth?"""
+    outputs, explains = exercise.outputs if whole else (), False
+    for case, value, truth in done:
+        try:
+            with np.errstate(all="ignore"):
+                made = wrong(*copy.deepcopy(case.args))
+                made = tidied(exercise, made) if whole else made
+        except Exception:  # this mistake cannot be made with these shapes: it is another one
+            return False
+        if difference(value, made, outputs):
+            return False
+        explains = explains or exercise.verify or difference(made, truth, outputs)
+    return bool(explains)
