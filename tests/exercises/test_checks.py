@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 
+import lunsedu.exercises
 from lunsedu.exercises import Check, check_attention, check_embedding_backward, check_softmax
 from lunsedu.exercises.judge.judging import Case, Exercise, difference, judge
 from lunsedu.exercises.judge.running import run
@@ -174,3 +175,77 @@ def test_differences_are_told_in_words():
     assert difference({(1, 2): np.int64(3)}, {(1, 2): 3}) == ""
     assert "expected 3 for (1, 2), received nothing" in difference({}, {(1, 2): 3})
     assert "received nan" in difference(np.array([np.nan]), np.array([1.0]))
+
+
+# --- what is shown belongs to the test that failed ------------------------------------------------
+
+
+def test_prints_and_arguments_are_those_of_the_test_that_failed():
+    def talks(scores):
+        print("shape", scores.shape)
+        e = np.exp(scores)
+        return e / e.sum(axis=0 if scores.ndim == 2 else -1, keepdims=True)
+
+    check = check_softmax(talks)
+    assert "(2, 4)" in check.message and check.printed == "shape (2, 4)"
+    (scores,) = check.arguments
+    assert scores.shape == (2, 4)
+    assert check.message.splitlines()[-1].endswith("scores, = check_softmax(talks).arguments")
+    assert not np.allclose(talks(scores).sum(axis=-1), 1)  # the failure can be seen in a cell
+
+
+def test_arguments_are_copies_and_right_answers_have_none():
+    check = check_attention(lambda q, k, v: v)
+    check.arguments[0][...] = 0
+    assert check_attention(lambda q, k, v: v).arguments[0].any()
+    assert check_attention(_attention_by_hand).arguments is None
+
+
+def _attention_by_hand(q, k, v):
+    T, width = q.shape[2:]
+    scores = q @ k.swapaxes(2, 3) / width**0.5
+    scores = np.where(np.tri(T, dtype=bool), scores, -np.inf)
+    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True) @ v
+
+
+def test_the_last_line_names_the_check_that_made_the_arguments():
+    for name in lunsedu.exercises.__all__:
+        if name.startswith("check_") and name != "check_prediction":
+            check = getattr(lunsedu.exercises, name)
+            result = check(lambda *args: "nonsense")
+            if result.arguments is not None:
+                assert f"= {name}(your_function).arguments" in result.message
+
+
+def test_numpy_speaks_after_the_lesson_and_its_traceback_is_folded():
+    def forgets_keepdims(scores):
+        return scores / scores.sum(axis=-1)
+
+    check = check_softmax(forgets_keepdims)
+    page = check._repr_html_()
+    assert "unless you write keepdims=True" in check.message or check.mistake
+    matrix = check_attention(lambda q, k, v: q @ k @ v)
+    assert "print both shapes" in matrix.message
+    page = matrix._repr_html_()
+    assert "<details><summary>Where it happened</summary>" in page and "Traceback" not in str(
+        matrix
+    )
+    assert "running.py" not in matrix.traceback
+
+
+def test_no_warning_reaches_the_page(recwarn):
+    for answer in (np.log, lambda s: s / 0, lambda s: np.exp(s * 1e9) / np.exp(s * 1e9).sum()):
+        assert not check_softmax(answer)
+    assert not recwarn.list
+
+
+def test_a_factor_is_told_only_when_it_is_one():
+    assert "the right one times 3, in every test" in check_softmax(lambda s: 3 * _soft(s)).message
+    by_width = check_softmax(lambda s: s.shape[-1] * _soft(s)).message
+    assert "times" not in by_width
+
+
+def _soft(scores):
+    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)

@@ -226,8 +226,8 @@ def unchanged(before, after):
 def _in_words(error):
     """Return an error as a sentence, with what it means in the lesson's words, if that is known."""
     told = f"{type(error).__name__}: {error}".rstrip(": .")
-    more = next((said for words, said in EXPLAINED.items() if words in told), "")
-    return f"Your code raised {told}{_own_line(error)}.{more}"
+    meaning = next((said for words, said in EXPLAINED.items() if words in told), "").strip()
+    return f"{meaning} Your code raised {told}{_own_line(error)}.".strip()
 
 
 def _student_part(error):
