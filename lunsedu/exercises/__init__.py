@@ -9,8 +9,8 @@ the last line of a cell it explains itself; it is true when the exercise is solv
 is `assert check, check`.
 
 Read in this order: the folder judge/ (how an answer is run and compared), then a file of checks for
-each topic, in the order of the lessons: tokenizer, counting, softmax, norm, rope, attention, loss,
-adamw, training, insideout, storage, interval, paired.
+each topic, in the order of the lessons: tokenizer, counting, truth, softmax, norm, rope, attention,
+loss, block, adamw, training, insideout, storage, interval, paired.
 
 What is not here: the exercises' texts (notebooks/exercises), solutions (notebooks/solutions), wrong
 answers on purpose (tests/exercises).
@@ -18,6 +18,7 @@ answers on purpose (tests/exercises).
 
 from lunsedu.exercises.adamw_checks import check_adamw_step
 from lunsedu.exercises.attention_checks import check_attention, check_attention_backward
+from lunsedu.exercises.block_checks import check_block
 from lunsedu.exercises.counting_checks import (
     check_bigram_cross_entropy,
     check_bigram_probabilities,
@@ -40,8 +41,12 @@ from lunsedu.exercises.softmax_checks import (
 from lunsedu.exercises.storage_checks import check_fingerprint, check_forgetting, check_mix
 from lunsedu.exercises.tokenizer_checks import check_count_pairs, check_encode, check_merge
 from lunsedu.exercises.training_checks import check_clip_gradient, check_learning_rate
+from lunsedu.exercises.truth_checks import check_back_off, check_gap
 
 __all__ = [
+    "check_back_off",
+    "check_block",
+    "check_gap",
     "Check",
     "check_adamw_step",
     "check_attention",

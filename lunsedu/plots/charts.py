@@ -49,7 +49,7 @@ def loss_curve(history, floor=None, title="", width=7.0, height=3.2):
     axes.set(xlabel="epoch", ylabel="loss (nats a token)", ylim=(0, None), title=title)
     axes.xaxis.get_major_locator().set_params(integer=True)
     if validation or floors:
-        axes.legend(loc="upper right")
+        axes.legend(loc="best")  # where it covers no line
     return show(figure, alt)
 
 

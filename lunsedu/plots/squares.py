@@ -31,7 +31,7 @@ def heatmap(values, rows=None, columns=None, title="", numbers=None, digits=2, a
 
 
 def _squares(axes, values, numbers=False, digits=2, limits=None):
-    """Draw values [R, C] into axes."""
+    """Draw values [R, C] into axes; return the image, whose colours a scale can explain."""
     from matplotlib.colors import LinearSegmentedColormap
 
     if limits is None:
@@ -41,7 +41,7 @@ def _squares(axes, values, numbers=False, digits=2, limits=None):
     if limits[1] <= 0:
         colors = [RED, PAPER]
     ramp = LinearSegmentedColormap.from_list("series", colors)
-    axes.imshow(values, cmap=ramp, vmin=limits[0], vmax=limits[1] or 1e-9, aspect="auto")
+    image = axes.imshow(values, cmap=ramp, vmin=limits[0], vmax=limits[1] or 1e-9, aspect="auto")
     axes.grid(False)
     if numbers:
         for (r, c), value in np.ndenumerate(values):
@@ -50,6 +50,7 @@ def _squares(axes, values, numbers=False, digits=2, limits=None):
             light = 0.21 * red**2.2 + 0.72 * green**2.2 + 0.07 * blue**2.2 > 0.18  # luminance
             axes.text(c, r, f"{value:.{digits}f}", ha="center", va="center",
                       color="#000000" if light else PAPER)  # fmt: skip
+    return image
 
 
 def _name_squares(axes, rows, columns):
@@ -73,8 +74,8 @@ def _name_squares(axes, rows, columns):
 def attention_maps(weights, tokens, title="", width=7.0):
     """Draw the attention weights [H, T, T] of all heads of a layer; return a Picture.
 
-    Row t of a square shows where token t looks, darker is more. Up to four heads stand side by
-    side, fewer where the tokens' names need more room.
+    Row t of a square shows where token t looks, darker is more, as the scale at the right says. Up
+    to four heads stand side by side, fewer where the tokens' names need more room.
     Raises ValueError unless there is one label a position.
     """
     weights = np.asarray(weights, dtype=float)  # [H, T, T]
@@ -85,18 +86,22 @@ def attention_maps(weights, tokens, title="", width=7.0):
     heads, columns = len(weights), min(4, len(weights))
     while columns > 1 and width / columns - 0.5 < 0.14 * T:  # inches, for the columns' names
         columns = -(-columns // 2)
-    lines = -(-heads // columns)
+    lines, longest = -(-heads // columns), max(len(str(token)) for token in tokens)
     names = 0.2 * T + 0.55  # inches: a line for each row's name, and the names of the columns
     side = max(min(width / columns, 2.5 if columns > 1 else 3.5), names)
     figure, grid = new_figure(lines, columns, width=width, height=lines * (side + 0.3) + 0.5)
     for head, axes in enumerate(np.ravel(grid)):
         axes.set_visible(head < heads)
         if head < heads:
-            _squares(axes, weights[head], limits=(0.0, 1.0))
+            image = _squares(axes, weights[head], limits=(0.0, 1.0))
             first_in_row = head % columns == 0
             _name_squares(axes, tokens if first_in_row else [""] * T, tokens)
-            axes.tick_params(axis="x", labelrotation=90)
+            axes.tick_params(axis="x", labelrotation=90 if longest > 1 else 0)
             axes.set_title(f"head {head + 1}")
+    scale = figure.colorbar(image, ax=list(np.ravel(grid)), shrink=0.5, pad=0.02, aspect=12)
+    scale.set_label("weight", fontsize=FONT_SIZE)
+    scale.set_ticks([0, 0.5, 1])
+    scale.outline.set_visible(False)
     if title:
         figure.suptitle(title, x=0.012, ha="left", fontsize=FONT_SIZE, fontweight="bold")
     looks = []

@@ -189,7 +189,9 @@ def test_attention_maps_name_where_the_last_token_looks():
     weights[:, [0, 1, 2], [0, 1, 1]] = 1.0
     picture = plots.attention_maps(weights, ["<|bos|>", "a", "$b$"], title="Layer 1")
     shown = [axes for axes in picture.figure.axes if axes.get_visible()]
-    assert len(shown) == 5
+    titles = [axes.get_title(loc="left") for axes in shown]
+    assert titles == [f"head {number}" for number in range(1, 6)] + [""]
+    assert shown[-1].get_ylabel() == "weight"  # what the colours mean
     assert "'$b$', looks most: head 1 at 'a' (1.00)" in picture.alt
     with pytest.raises(ValueError, match="for 2 tokens"):
         plots.attention_maps(weights, ["a", "b"])

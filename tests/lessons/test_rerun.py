@@ -1,0 +1,43 @@
+"""Whoever goes back and runs one cell again meets no error that the first run did not have."""
+
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+from lesson_rules import ROOT
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+LONG = ("05_", "10_")  # minutes, or a model that is not everywhere; tried by hand
+LESSONS = [p for p in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")) if p.name[:3] not in LONG]
+
+
+def cells_that_fail_again(path: Path) -> list[str]:
+    """Run a notebook from top to bottom, then each code cell once more alone, last to first."""
+    notebook = nbformat.read(path, 4)
+    folder = {"metadata": {"path": str(path.parent)}}
+    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources=folder)
+    code = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    failed = []
+    with client.setup_kernel(env=dict(os.environ)):
+        for i in code:
+            client.execute_cell(notebook.cells[i], i)
+        for i in reversed(code):
+            try:
+                client.execute_cell(notebook.cells[i], i)
+            except CellExecutionError as error:
+                failed.append(f"cell {i}: {error.ename}: {error.evalue}")
+    return failed
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.name)
+def test_each_cell_can_be_run_once_more_alone(path):
+    assert cells_that_fail_again(path) == []
+
+
+def test_a_cell_that_needs_an_older_value_is_found(tmp_path):
+    cells = ["x = {}", "x['a'] = 1", "x.pop('a')"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    nbformat.write(notebook, tmp_path / "n.ipynb")
+    assert cells_that_fail_again(tmp_path / "n.ipynb") == ["cell 2: KeyError: 'a'"]
