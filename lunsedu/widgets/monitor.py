@@ -161,10 +161,15 @@ class Monitor(Shell):
                     self._end("stopped")
                 elif self.state.status == "training":
                     begin = time.perf_counter()
-                    steps += self._slice()
+                    done, ending = self._slice()
+                    steps += done
                     seconds += time.perf_counter() - begin
-                    if steps:
+                    if steps:  # before the end is shown: the last page counts the last step
                         self._tell_speed(steps, seconds)
+                    if ending == "failed":
+                        self._close(ending)  # the page says why
+                    elif ending:
+                        self._end(ending)
                 now = time.perf_counter()
                 if self.state.status == "training" and now - drawn > REDRAW:
                     if now - sampled > SAMPLE:
@@ -182,20 +187,20 @@ class Monitor(Shell):
         state.seconds_left = (self.epochs * state.steps_per_epoch - steps) * seconds / steps
 
     def _slice(self):
-        """Train for SLICE seconds; return the number of steps. Ends the training when due."""
-        begin, steps = time.perf_counter(), 0
+        """Train for SLICE seconds; return the number of steps, and how training ended or None."""
+        begin, steps, ending = time.perf_counter(), 0, None
         with self.guard() as outcome, stop_on_interrupt() as interrupt:
             for _ in self._steps:
                 steps += 1
                 if interrupt.is_set() or time.perf_counter() - begin > SLICE:
                     break
             else:
-                self._end("done")
+                ending = "done"
         if outcome.failed:
-            self._close("failed")  # the page says why
-        elif interrupt.is_set():
-            self._end("stopped")
-        return steps
+            ending = "failed"
+        elif interrupt.is_set() and ending is None:
+            ending = "stopped"
+        return steps, ending
 
     def _end(self, status):
         """Close, and show the end: the last losses, and what the model says now."""

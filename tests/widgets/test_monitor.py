@@ -26,6 +26,9 @@ def test_monitor_without_a_loop_trains_to_the_end():
     assert monitor.state.status == "done" and lm.history.epochs == 3
     page = Page(monitor.page.value)
     assert "epoch3 of 3" in page.text and "Done." in page.text
+    steps = len(lm.history.step_loss)
+    assert monitor.state.steps_done == steps and f"step {steps} of {steps}" in page.text
+    assert monitor.state.seconds_left is None
     assert monitor.state.tokens_per_second > 0
     assert [epoch for epoch, _ in monitor.state.samples] == [0, 3]
     assert monitor.state.samples[-1][1] == lm.generate("good", 12)
