@@ -5,6 +5,7 @@ What is not here: which files (which_files.py), what the characters mean (format
 
 import codecs
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,13 +60,14 @@ def _read_bytes(path):
 
 def _refuse_controls(path, data, content):
     """Latin-1 takes any byte, so it also takes Windows text and makes control characters of it."""
-    for place, character in enumerate(content):
-        if "\x80" <= character <= "\x9f" and likely_encoding(data) != "latin-1":
-            raise ValueError(
-                f"{path}, line {line_number(content[:place])}: the byte 0x{ord(character):02X} is a"
-                " control character in latin-1; pass encoding='cp1252', where it is"
-                f" {data[place : place + 1].decode('cp1252', errors='replace')}."
-            )
+    found = re.search("[\x80-\x9f]", content)
+    if found and likely_encoding(data) != "latin-1":
+        place = found.start()
+        raise ValueError(
+            f"{path}, line {line_number(content[:place])}: the byte 0x{data[place]:02X} is a"
+            " control character in latin-1; pass encoding='cp1252', where it is"
+            f" {data[place : place + 1].decode('cp1252', errors='replace')}."
+        )
 
 
 def likely_encoding(data: bytes) -> str:

@@ -9,6 +9,7 @@ matched in the same pass.
 What is not here: merging (bpe.py), reading the list from a file (tokenizer_json.py).
 """
 
+import functools
 import re
 from collections.abc import Iterator
 
@@ -27,11 +28,15 @@ class AddedTokens:
     """
 
     def __init__(self, ids: dict[str, int], special=(), second=()):
-        self.ids, self.special = ids, frozenset(special)
-        first = [name for name, token_id in ids.items() if token_id not in second]
-        names = (first, [name for name in ids if name not in set(first)])
-        self.passes = [_any_of(group) for group in names if group]
+        self.ids, self.special, self.second = ids, frozenset(special), frozenset(second)
         self.only_special = self.special >= set(ids.values())
+
+    @functools.cached_property
+    def passes(self) -> list[re.Pattern]:
+        """A pattern of names for each pass, made when a text first needs it: names may be many."""
+        first = [name for name, token_id in self.ids.items() if token_id not in self.second]
+        later = [name for name, token_id in self.ids.items() if token_id in self.second]
+        return [_any_of(names) for names in (first, later) if names]
 
     def cut(self, text: str, parse_special: bool = False) -> Iterator[tuple[str, int | None]]:
         """Yield (piece, id): id is None for a piece of plain text. Joined they are the text."""
