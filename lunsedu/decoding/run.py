@@ -49,6 +49,14 @@ def check_ids(ids, vocab_size):
     return array.tolist()
 
 
+def never_next(config):
+    """Return the ids that no decoder chooses, in order: <|pad|> and <|bos|>.
+
+    Unless a model uses one of them as <|eos|> too.
+    """
+    return sorted({config.pad_id, config.bos_id} - {None, config.eos_id})
+
+
 class Path:
     """A candidate while it grows: its last token, what else was possible there, the path before."""
 
@@ -95,12 +103,12 @@ class Run:
         max_tokens = checks.whole_number("max_tokens", max_tokens, 0)
         if prompt is not None and not isinstance(prompt, str):
             raise TypeError(f"prompt must be a str, not {type(prompt).__name__}")
-        # <|pad|> and <|bos|> never come next, unless a model uses one of them as <|eos|> too.
-        special = {config.pad_id, config.bos_id} - {None, config.eos_id}
-        self.forbidden = sorted(special)
+        self.forbidden = never_next(config)
         # After an empty prompt <|eos|> would make an empty text: it may not start one.
         empty = self.prompt_ids in ([], [config.bos_id])
-        self.forbidden_first = sorted(special | ({config.eos_id} - {None} if empty else set()))
+        self.forbidden_first = sorted(
+            {*self.forbidden, *({config.eos_id} - {None} if empty else ())}
+        )
         if not self.prompt_ids:
             if config.bos_id is None:
                 raise ValueError(

@@ -16,7 +16,7 @@ import numpy as np
 
 from lunsedu.files import storage
 from lunsedu.interop.gguf_file import CONTROL, NAMES, NORMAL, PRE_TOKENIZERS, UNUSED, USER_DEFINED
-from lunsedu.interop.huggingface import as_rows, weight_names
+from lunsedu.interop.huggingface import pieces
 from lunsedu.model import Lunsformter
 from lunsedu.tokenizer import Tokenizer
 
@@ -114,15 +114,11 @@ def _write_tokenizer(writer, tokenizer, c, names, kinds, merges, rules):
 
 def _tensors(model: Lunsformter):
     """Yield (name, array) in GGUF's names and order of rows; a tied output is not written twice."""
-    views = model.named_parameters()
-    for parameter, pieces in weight_names(model.config).items():
-        rows, at = as_rows(parameter, views[parameter]), 0
-        for name, size in pieces:
-            array = np.ascontiguousarray(rows[at : at + size], dtype=np.float32)
-            at += size
-            if name.endswith(("q_proj.weight", "k_proj.weight")):
-                array = _side_by_side(array, model.config.head_dim)
-            yield _our_name(name), array
+    for name, view in pieces(model):
+        array = np.ascontiguousarray(view, dtype=np.float32)
+        if name.endswith(("q_proj.weight", "k_proj.weight")):
+            array = _side_by_side(array, model.config.head_dim)
+        yield _our_name(name), array
 
 
 def _our_name(name):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lunsedu.decoding.run import never_next
 from lunsedu.files import storage
 from lunsedu.files.safetensors_file import open_weights
 from lunsedu.model.config import LunsformterConfig
@@ -88,6 +89,16 @@ def as_rows(name, view):
     return view if name in ("embedding", "output") or view.ndim == 1 else view.T
 
 
+def pieces(model):
+    """Yield (name, view): each tensor by Hugging Face's name, a view that writes into the model."""
+    views = model.named_parameters()
+    for ours, named in weight_names(model.config).items():
+        rows, at = as_rows(ours, views[ours]), 0
+        for name, size in named:
+            yield name, rows[at : at + size]
+            at += size
+
+
 # --- out ------------------------------------------------------------------------------------------
 
 
@@ -118,12 +129,7 @@ def save_pretrained(lm, folder):
 def _weights_file(model):
     from safetensors.numpy import save
 
-    views, tensors = model.named_parameters(), {}
-    for ours, pieces in weight_names(model.config).items():
-        rows, at = as_rows(ours, views[ours]), 0
-        for name, size in pieces:
-            tensors[name] = np.ascontiguousarray(rows[at : at + size], dtype=np.float32)
-            at += size
+    tensors = {name: np.ascontiguousarray(view, dtype=np.float32) for name, view in pieces(model)}
     return save(tensors, {"format": "pt"})  # transformers refuses a file that doesn't say so
 
 
@@ -162,7 +168,7 @@ def _special_ids(c):
 
 
 def _generation_config(c):
-    never = sorted({c.pad_id, c.bos_id} - {None, c.eos_id})  # as in our own decoders
+    never = never_next(c)
     return {**_special_ids(c), "do_sample": False, **({"suppress_tokens": never} if never else {})}
 
 
@@ -397,15 +403,10 @@ def _assemble(config, tokenizer, read, source):
             f" {config.vocab_size}: they do not belong together"
         )
     model = Lunsformter(config, seed=None)
-    views = model.named_parameters()
-    for ours, pieces in weight_names(config).items():
-        rows, at = as_rows(ours, views[ours]), 0
-        for name, size in pieces:
-            piece = rows[at : at + size]  # a view: this writes into the model
-            piece[...] = read(name)
-            if not np.isfinite(piece).all():
-                raise ValueError(f"{source}: {name} holds values that are not finite numbers")
-            at += size
+    for name, view in pieces(model):
+        view[...] = read(name)
+        if not np.isfinite(view).all():
+            raise ValueError(f"{source}: {name} holds values that are not finite numbers")
     return model
 
 
@@ -418,9 +419,9 @@ def _check_shapes(config, shapes, source):
         raise ValueError(f"{source}: the weights of {config.num_layers} layers are not all there")
     ours = config.parameter_shapes()
     expected = {}
-    for parameter, pieces in weight_names(config).items():
+    for parameter, named in weight_names(config).items():
         shape = ours[parameter]
-        for name, rows in pieces:
+        for name, rows in named:
             inner = shape[1] if parameter in ("embedding", "output") else shape[0]
             expected[name] = (rows,) if len(shape) == 1 else (rows, inner)
     biases = sorted(name for name in shapes if name.endswith(".bias"))
