@@ -16,7 +16,7 @@ from pathlib import Path
 from lunsedu import checks
 from lunsedu.dataset.characters import lines, read_characters, with_plain_ends
 from lunsedu.dataset.tables import column_of_table
-from lunsedu.dataset.which_files import EXPECTED, ending
+from lunsedu.dataset.which_files import ENDINGS, EXPECTED, ending
 
 SPLITS = ("lines", "paragraphs", "file")
 BOOK = 20  # lines; from here on a file can look like a wrapped book
@@ -62,7 +62,7 @@ def check_options(paths: list[Path], column, field, split, delimiter) -> None:
         raise ValueError(f"split must be one of {', '.join(map(repr, SPLITS))}, not {split!r:.60}.")
     kinds = {path: ending(path) for path in paths}
     for path, kind in kinds.items():
-        if kind not in (".txt", ".md", ".csv", ".tsv", ".json", ".jsonl"):
+        if kind not in ENDINGS:
             raise ValueError(
                 f"{path}: files that end in {path.suffix or 'nothing'} can't be read, only "
                 f"{EXPECTED}; rename the file if it is one of these."

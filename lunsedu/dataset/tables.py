@@ -12,6 +12,8 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+from lunsedu.dataset.which_files import ending
+
 SIGNS = (",", ";", "\t", "|")
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 TRIED_ROWS = 200
@@ -59,7 +61,7 @@ def _delimiter_of(path, content, column, delimiter):
     start = start.rstrip("\r")
     if len(start) == 5 and start.lower().startswith("sep="):  # Excel's own note
         return start[4], rest, 1
-    if path.name.lower().removesuffix(".gz").endswith(".tsv"):
+    if ending(path) == ".tsv":
         return "\t", content, 0
     return max(SIGNS, key=lambda sign: _fits(content, sign, column)), content, 0
 

@@ -30,7 +30,6 @@ def _block_with(
     def block(x, w, num_heads, cos, sin, eps, dy):
         B, T, D = x.shape
         K = D // num_heads
-        start = x
         n1, cache1 = layers.rmsnorm_forward(x, w["attention_norm"], eps)
         y, cache_qkv = layers.linear_forward(n1, w["qkv"])  # [B, T, 3D]
         parts = y.reshape(B, T, 3, num_heads, K).transpose(2, 0, 3, 1, 4)  # [3, B, H, T, K]
@@ -41,7 +40,6 @@ def _block_with(
         y = (y.transpose(0, 2, 1, 3) if heads else y).reshape(B, T, D)
         y, cache_out = layers.linear_forward(y, w["attention_out"])
         x = x + y if first else y
-        middle = x
         n2, cache2 = layers.rmsnorm_forward(x, w["mlp_norm"], eps)
         y, cache_up = layers.linear_forward(n2 if norm2 else x, w["gate_up"])
         y, cache_gate = layers.swiglu_forward(y)
@@ -62,7 +60,6 @@ def _block_with(
         d = np.stack([dq, dk, dv]).transpose(1, 3, 0, 2, 4).reshape(B, T, 3 * D)
         d, g["qkv"] = layers.linear_backward(d, cache_qkv)
         d, g["attention_norm"] = layers.rmsnorm_backward(d, cache1)
-        assert start.shape == middle.shape
         return out, (dx + d if back1 else d), g
 
     return block

@@ -109,7 +109,14 @@ def check_gap(gap) -> Check:
 
 @combinable
 def _back_off_with(
-    start="even", longest=True, shortest=True, share=1.0, own="suffix", seen_only=False, last=False
+    start="even",
+    longest=True,
+    shortest=True,
+    share=1.0,
+    own="suffix",
+    seen_only=False,
+    last=False,
+    in_total=True,
 ):
     """Return a probability by backing off, wrong in the given way, or right."""
 
@@ -124,7 +131,10 @@ def _back_off_with(
             if seen_only and word not in seen:
                 continue
             count, total = seen.get(word, 0), sum(seen.values())
-            guess = count / total if last else (count + share * guess) / (total + share)
+            if last:
+                guess = count / total
+            else:
+                guess = (count + share * guess) / (total + share * in_total)
         return guess
 
     return probability
@@ -207,11 +217,7 @@ BACK_OFF = Exercise(
         ),
         Mistake(
             "not-in-the-total",
-            lambda tables, word, context, V: (
-                _back_off_with()(tables, word, context, V)
-                if not any(tables.get(context[len(context) - n :]) for n in range(len(context) + 1))
-                else _grows(tables, word, context, V)
-            ),
+            _back_off_with(in_total=False),
             "All words together get more than 1: what you add above must be added below, too,"
             " total + 1.",
         ),
@@ -223,15 +229,6 @@ BACK_OFF = Exercise(
     ),
     praise="From no context to the whole one, each leaning on the one before.",
 )
-
-
-def _grows(tables, word, context, vocab_size):
-    guess = 1 / vocab_size
-    for size in range(len(context) + 1):
-        seen = tables.get(context[len(context) - size :])
-        if seen:
-            guess = (seen.get(word, 0) + guess) / sum(seen.values())
-    return guess
 
 
 def check_back_off(back_off) -> Check:
