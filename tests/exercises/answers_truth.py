@@ -401,3 +401,10 @@ def block_values_turned(x, w, num_heads, cos, sin, eps, dy):
 @wrong(check_block, "expected 8 values")
 def block_without_gradients(x, w, num_heads, cos, sin, eps, dy):
     return _block(x, w, num_heads, cos, sin, eps, dy)[:2]
+
+
+@wrong(check_block, "gradient of qkv: dq and dk were not turned back")
+def block_with_two_parts_wrong(x, w, num_heads, cos, sin, eps, dy):
+    y, dx, g = _block(x, w, num_heads, cos, sin, eps, dy)
+    _, _, unturned = _block(x, w, num_heads, cos, sin, eps, dy, turn_back=False)
+    return 1.5 * y, dx, {**g, "qkv": unturned["qkv"]}

@@ -47,7 +47,7 @@ def recognise(exercise, done) -> list[Mistake]:
     """Return the mistakes whose results equal the student's, or [].
 
     `done` holds (case, value, truth); special cases, those with a hint, are left out. One mistake
-    is looked for first, then two at once, then one for each part that is wrong.
+    is looked for first, then two at once.
     """
     done = [one for one in done if not one[0].hint]
     for mistake in exercise.mistakes:
@@ -61,11 +61,12 @@ def recognise(exercise, done) -> list[Mistake]:
 
 
 def recognise_part(exercise, done, part) -> Mistake | None:
-    """Return the mistake that explains one part of what was returned, or None."""
-    done = [(case, value[part], truth[part]) for case, value, truth in done if not case.hint]
+    """Return the mistake that explains one part of what was returned, or None.
+
+    `done` holds (case, value, truth) of ordinary cases, the values whole.
+    """
     for mistake in exercise.mistakes:
-        wrong = mistake.wrong
-        if _explains(exercise, lambda *args, wrong=wrong: wrong(*args)[part], done, whole=False):
+        if _explains(exercise, mistake.wrong, done, part):
             return mistake
     return None
 
@@ -87,14 +88,15 @@ def _together(first, second):
     return maker(**flags, **more)
 
 
-def _explains(exercise, wrong, done, whole=True):
-    """Are these results the student's on every case, and somewhere other than the truth?"""
-    outputs, explains = exercise.outputs if whole else (), False
+def _explains(exercise, wrong, done, part=None):
+    """Are these results, or one part, the student's in every case, and somewhere not the truth?"""
+    outputs, explains = exercise.outputs if part is None else (), False
     for case, value, truth in done:
         try:
             with np.errstate(all="ignore"):
-                made = wrong(*copy.deepcopy(case.args))
-                made = tidied(exercise, made) if whole else made
+                made = tidied(exercise, wrong(*copy.deepcopy(case.args)))
+                if part is not None:
+                    made, value, truth = made[part], value[part], truth[part]
         except Exception:  # this mistake cannot be made with these shapes: it is another one
             return False
         if difference(value, made, outputs):
