@@ -11,6 +11,7 @@ for the parts that it opens; pictures (matplotlib) and widgets (ipywidgets) come
 """
 
 from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -33,7 +34,7 @@ _MODULES = ("bpe", "intervals", "layers", "storage")
 __all__ = sorted(set(_HOME) - set(_MODULES))
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"lunsedu has no {name!r}: it offers {', '.join(__all__)}")
     if name in _MODULES:
@@ -44,5 +45,5 @@ def __getattr__(name):
     return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(set(globals()) | set(_HOME))

@@ -4,8 +4,10 @@ Train a small model on a text, generate with InsideOut, save, load, and fine-tun
 """
 
 import argparse
+import os
 import sys
 import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lunsedu.dataset.dataset import LunsDataset
@@ -15,7 +17,7 @@ from lunsedu.lm import LunsformterModel
 PROMPTS = ("Good morning", "Once upon a time", "How are you")
 
 
-def show(lm, title, prompts):
+def show(lm: LunsformterModel, title: str, prompts: Iterable[str]) -> None:
     """Print what the model makes of each prompt."""
     print(f"\n{title}")
     for prompt in prompts:
@@ -23,7 +25,12 @@ def show(lm, title, prompts):
         print(f"  {prompt!r:20} -> {result.text!r}   (average likelihood {result.best.score:.2f})")
 
 
-def sample_run(path=None, epochs=300, fine_tune_epochs=100, verbose=True):
+def sample_run(
+    path: str | os.PathLike[str] | None = None,
+    epochs: int = 300,
+    fine_tune_epochs: int = 100,
+    verbose: bool = True,
+) -> LunsformterModel:
     """Do the walk on a text file (None: the course's chat lines) and return the model."""
     dataset = LunsDataset(path or data_path("chat_data.txt"))
     prompts = PROMPTS if path is None else [" ".join(t.split()[:2]) for t in dataset.texts[:3]]
@@ -52,7 +59,7 @@ def sample_run(path=None, epochs=300, fine_tune_epochs=100, verbose=True):
     return lm
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run it, with one clear sentence instead of a traceback when the file cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m lunsedu", description=__doc__)
     parser.add_argument("file", nargs="?", help="a text file, one text a line")

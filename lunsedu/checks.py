@@ -10,11 +10,13 @@ What is not here: checks of files, of configurations as a whole, and of a studen
 """
 
 import operator
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 
-def whole_number(name, value, least=0, hint=""):
+def whole_number(name: str, value: Any, least: int = 0, hint: str = "") -> int:
     """Return `value` as an int; ValueError unless it is a whole number of at least `least`.
 
     numpy's whole numbers are welcome; True, 2.0 and "2" are none.
@@ -38,7 +40,7 @@ def whole_number(name, value, least=0, hint=""):
     return found
 
 
-def number(name, value, expected, holds):
+def number(name: str, value: Any, expected: str, holds: Callable[[Any], bool]) -> float:
     """Return `value` as a float; ValueError unless it is a number for which `holds(value)`.
 
     `expected` says in words what holds: "a number from 0 to 1". NaN holds for nothing.
@@ -53,7 +55,7 @@ def number(name, value, expected, holds):
     return float(value)
 
 
-def text(value, name="text"):
+def text(value: Any, name: str = "text") -> str:
     """Return `value`; TypeError unless it is a str, ValueError if it holds half a character.
 
     Half a character is a lone surrogate, which has no place in UTF-8.
@@ -71,7 +73,7 @@ def text(value, name="text"):
     return value
 
 
-def half_character(value, name="text"):
+def half_character(value: str, name: str = "text") -> ValueError:
     """Return the ValueError for a text that holds a lone surrogate, with its place."""
     position = next(i for i, char in enumerate(value) if "\ud800" <= char <= "\udfff")
     return ValueError(

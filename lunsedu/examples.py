@@ -8,14 +8,21 @@ Anyone can make such a model again, weight for weight on one machine:
     python -m lunsedu.examples stories my_prefix
 """
 
+from __future__ import annotations
+
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lunsedu.lm import LunsformterModel
 
 PACKAGE = Path(__file__).resolve().parent
 
 # name -> (text, sizes of the model, settings of fit). The small rope_theta lets a head tell
 # distances of a few tokens apart, which tracking the pea of the shell game needs.
-RECIPES = {
+RECIPES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "stories": (
         "stories.txt",
         dict(dim=64, hidden_dim=176, num_layers=2, num_heads=4, rope_theta=100.0, seed=0),
@@ -24,7 +31,7 @@ RECIPES = {
 }
 
 
-def data_path(name):
+def data_path(name: str) -> Path:
     """Return the path of a file in the course's data folder, from any working directory.
 
     Looks beside the package (a clone of the repository), then in the data folders of the working
@@ -44,7 +51,7 @@ def data_path(name):
     )
 
 
-def load_example(name="stories"):
+def load_example(name: str = "stories") -> LunsformterModel:
     """Return a trained LunsformterModel that ships with the package.
 
     "stories" has learned data/stories.txt, sentences of lunsedu.grammar.story_grammar.
@@ -56,7 +63,7 @@ def load_example(name="stories"):
     return LunsformterModel.load(PACKAGE / "pretrained" / name)
 
 
-def train_example(name, verbose=True):
+def train_example(name: str, verbose: bool = True) -> LunsformterModel:
     """Train such a model from its recipe; the same weights each time on one machine."""
     from lunsedu.dataset.dataset import LunsDataset
     from lunsedu.lm import LunsformterModel
@@ -73,7 +80,7 @@ def _check_name(name):
     return name
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Train an example and save it, without the state of the optimizer."""
     parser = argparse.ArgumentParser(prog="python -m lunsedu.examples", description=main.__doc__)
     parser.add_argument("name", choices=sorted(RECIPES))

@@ -5,12 +5,17 @@
 This module only joins the parts: each verb is a few calls to the module that does the work.
 """
 
+from __future__ import annotations
+
 import functools
 import json
+import os
 import time
 import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +33,9 @@ from lunsedu.training import (
     stop_on_interrupt,
     train_epochs,
 )
+
+if TYPE_CHECKING:
+    from lunsedu.decoding.results import Result
 
 REDRAW = 0.2  # seconds between two words of the progress bar
 STEP_LISTS = ("step_loss", "learning_rates")  # of History: long, so saved as arrays
@@ -50,16 +58,16 @@ class LunsformterModel:
 
     def __init__(
         self,
-        dataset,
-        seq_len=64,
-        dim=64,
-        hidden_dim=176,
-        num_layers=2,
-        num_heads=4,
-        num_kv_heads=None,
-        seed=0,
-        rope_theta=10000.0,
-    ):
+        dataset: LunsDataset,
+        seq_len: int = 64,
+        dim: int = 64,
+        hidden_dim: int = 176,
+        num_layers: int = 2,
+        num_heads: int = 4,
+        num_kv_heads: int | None = None,
+        seed: int = 0,
+        rope_theta: float = 10000.0,
+    ) -> None:
         _check_dataset(dataset)
         tokenizer = dataset.tokenizer
         config = LunsformterConfig(
@@ -78,7 +86,13 @@ class LunsformterModel:
         self._join(Lunsformter(config, seed=seed), tokenizer, dataset, seed)
 
     @classmethod
-    def from_parts(cls, model, tokenizer, dataset=None, seed=0):
+    def from_parts(
+        cls,
+        model: Lunsformter,
+        tokenizer: Tokenizer,
+        dataset: LunsDataset | None = None,
+        seed: int = 0,
+    ) -> LunsformterModel:
         """Join a Lunsformter and a Tokenizer that exist already; a dataset is needed only to fit.
 
         Raises ValueError when the two disagree about the size of the vocabulary.
@@ -107,7 +121,7 @@ class LunsformterModel:
         """Made when it is first needed: it is three times as large as the model."""
         return new_optimizer(self.model)
 
-    def fit(self, epochs=100, verbose=True, **settings):
+    def fit(self, epochs: int = 100, verbose: bool = True, **settings: Any) -> History:
         """Train on the dataset; return the History (all epochs so far).
 
         Settings: batch_size=32, lr=0.003, warmup_steps=50, total_epochs=None, weight_decay=0.01,
@@ -131,7 +145,9 @@ class LunsformterModel:
         self._train(epochs, verbose)
         return self.history
 
-    def fine_tune(self, dataset, epochs=100, verbose=True, **settings):
+    def fine_tune(
+        self, dataset: LunsDataset, epochs: int = 100, verbose: bool = True, **settings: Any
+    ) -> History:
         """Go on training on another dataset; return the History.
 
         The tokenizer stays the model's own, so every id keeps its meaning. The optimizer starts
@@ -147,7 +163,7 @@ class LunsformterModel:
         self._train(epochs, verbose)
         return self.history
 
-    def train_steps(self, epochs=100, **settings):
+    def train_steps(self, epochs: int = 100, **settings: Any) -> Iterator[float]:
         """Like fit(), but a generator: yields each step's loss, and may be left between steps."""
         self.settings = _changed(self.settings, settings)
         return self._steps(check_epochs(epochs), *self._sequences())
@@ -213,11 +229,25 @@ class LunsformterModel:
 
     # --- generating ---------------------------------------------------------------------------
 
-    def generate(self, prompt, max_tokens=12, num_candidates=5, verbose=False, **options):
+    def generate(
+        self,
+        prompt: str,
+        max_tokens: int = 12,
+        num_candidates: int = 5,
+        verbose: bool = False,
+        **options: Any,
+    ) -> str:
         """Return the prompt and its continuation by InsideOut, a str; see insideout()."""
         return self.insideout(prompt, max_tokens, num_candidates, verbose=verbose, **options).text
 
-    def insideout(self, prompt, max_tokens=12, num_candidates=5, score="arithmetic", **options):
+    def insideout(
+        self,
+        prompt: str,
+        max_tokens: int = 12,
+        num_candidates: int = 5,
+        score: str = "arithmetic",
+        **options: Any,
+    ) -> Result:
         """Return the Result of InsideOut: the best continuation of a prompt, and all candidates.
 
         Options: prefer_finished, min_start_ratio, branch, repetition_penalty, verbose; see
@@ -227,7 +257,9 @@ class LunsformterModel:
             insideout, prompt, max_tokens, num_candidates=num_candidates, score=score, **options
         )
 
-    def decode_with(self, decoder, prompt, max_tokens=12, **options):
+    def decode_with(
+        self, decoder: Callable[..., Result], prompt: str, max_tokens: int = 12, **options: Any
+    ) -> Result:
         """Run any decoder of lunsedu.decoding on a prompt of text; return its Result.
 
         For example `lm.decode_with(beam_search, "hello", num_beams=3)`.
@@ -244,7 +276,7 @@ class LunsformterModel:
 
     # --- files --------------------------------------------------------------------------------
 
-    def save(self, prefix, resume=True):
+    def save(self, prefix: str | os.PathLike[str], resume: bool = True) -> None:
         """Write <prefix>.safetensors, all that load() needs, and two JSON files for people.
 
         The first file is replaced in one step: a crash leaves the old save or the new one, whole.
@@ -278,7 +310,9 @@ class LunsformterModel:
         storage.write_text(f"{prefix}_tokenizer.json", self.tokenizer.to_json())
 
     @classmethod
-    def load(cls, prefix, dataset=None):
+    def load(
+        cls, prefix: str | os.PathLike[str], dataset: LunsDataset | None = None
+    ) -> LunsformterModel:
         """Read a saved model; with the dataset it was trained on, fit() goes on bit for bit.
 
         Raises FileNotFoundError when there is none, and ValueError, naming the file, when it is
@@ -318,20 +352,22 @@ class LunsformterModel:
                 stacklevel=3,
             )
 
-    def save_pretrained(self, folder):
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Write a folder that Hugging Face transformers opens (see lunsedu.interop)."""
         from lunsedu.interop.huggingface import save_pretrained
 
         save_pretrained(self, folder)
 
     @classmethod
-    def from_pretrained(cls, folder, dataset=None):
+    def from_pretrained(
+        cls, folder: str | os.PathLike[str], dataset: LunsDataset | None = None
+    ) -> LunsformterModel:
         """Open a Hugging Face folder of a Llama-style model (see lunsedu.interop)."""
         from lunsedu.interop.huggingface import from_pretrained
 
         return cls.from_parts(*from_pretrained(folder), dataset=dataset)
 
-    def save_gguf(self, file, dtype="float32"):
+    def save_gguf(self, file: str | os.PathLike[str], dtype: str = "float32") -> None:
         """Write a GGUF file for llama.cpp, Ollama and the like (see lunsedu.interop).
 
         dtype "float16" makes it half as large. Needs the package gguf: pip install
@@ -342,13 +378,13 @@ class LunsformterModel:
         save_gguf(self, file, dtype)
 
     @classmethod
-    def from_gguf(cls, file):
+    def from_gguf(cls, file: str | os.PathLike[str]) -> LunsformterModel:
         """Open a GGUF file of a Llama-style model, quantised or not (see lunsedu.interop)."""
         from lunsedu.interop.huggingface import from_gguf
 
         return cls.from_parts(*from_gguf(file))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         c = self.model.config
         return (
             f"LunsformterModel({self.model.parameters.size:,} parameters:"

@@ -10,6 +10,7 @@ Everything that draws, writes HTML or describes a picture in words takes these f
 What is not here: figures (plots/), pages (display/), the candidates view (decoding/).
 """
 
+from collections.abc import Sequence
 from html import escape
 
 # Okabe and Ito's palette, told apart by colour-blind eyes, too (jfly.uni-koeln.de/color/).
@@ -38,7 +39,7 @@ SHOWN = {" ": "·", "\n": "↵", "\t": "⇥"}
 MOVES_TEXT = set(map(chr, (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 
 
-def visible(token):
+def visible(token: str) -> str:
     """Return a token's text with spaces and control characters made visible.
 
     >>> visible(" a")
@@ -47,7 +48,7 @@ def visible(token):
     return "".join(SHOWN.get(c, printable(c)) for c in token) or "∅"
 
 
-def printable(character):
+def printable(character: str) -> str:
     """Return the character, or its code where it is invisible, moves text about or is invalid.
 
     >>> printable("a"), printable(chr(7))
@@ -58,7 +59,7 @@ def printable(character):
     return f"\\u{code:04x}" if control or character in MOVES_TEXT else character
 
 
-def safe(text):
+def safe(text: str) -> str:
     """Escape text for HTML, in attributes too. Line breaks stay, other control characters don't.
 
     >>> safe('a < "b"')
@@ -67,7 +68,7 @@ def safe(text):
     return escape("".join(c if c == "\n" else printable(c) for c in text), quote=True)
 
 
-def percent(prob):
+def percent(prob: float) -> str:
     """Return a probability for people: "41%", and "<1%" for what would round to 0.
 
     >>> percent(0.414), percent(0.001), percent(0.0)
@@ -76,7 +77,7 @@ def percent(prob):
     return "<1%" if 0 < prob < 0.005 else f"{100 * prob:.0f}%"
 
 
-def counted(number, noun):
+def counted(number: int, noun: str) -> str:
     """Return a number and its noun, with an s unless the number is 1.
 
     >>> counted(1, "epoch"), counted(12_000, "token")
@@ -85,7 +86,9 @@ def counted(number, noun):
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
-def spread(places, gap, low=float("-inf"), high=float("inf")):
+def spread(
+    places: Sequence[float], gap: float, low: float = float("-inf"), high: float = float("inf")
+) -> list[float]:
     """Move places, in ascending order, until neighbours are `gap` apart, between low and high.
 
     So labels at nearly the same height do not lie on each other. Where there is not enough room,

@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -66,19 +67,19 @@ class LunsDataset:
 
     def __init__(
         self,
-        path=None,
+        path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
         *,
-        texts=None,
-        column=None,
-        field=None,
-        encoding="utf-8",
-        split="lines",
-        delimiter=None,
-        vocab_size=512,
-        tokenizer=None,
-        validation=0.0,
-        seed=0,
-    ):
+        texts: Iterable[str] | None = None,
+        column: str | None = None,
+        field: str | None = None,
+        encoding: str = "utf-8",
+        split: str = "lines",
+        delimiter: str | None = None,
+        vocab_size: int = 512,
+        tokenizer: Tokenizer | None = None,
+        validation: float = 0.0,
+        seed: int = 0,
+    ) -> None:
         if (path is None) == (texts is None):
             raise ValueError(
                 'LunsDataset needs either a path, as in LunsDataset("train_data.txt"), '
@@ -109,28 +110,30 @@ class LunsDataset:
             raise ValueError(f"{source} There is nothing to learn from; add some texts.")
         self.train_texts, self.validation_texts = _hold_back(self.texts, validation, seed)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.texts)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         source = "" if self.path is None else f"{str(self.path)!r}, "
         source += counted(len(self.paths), "file") + ", " if len(self.paths) > 1 else ""
         held_back = f", {len(self.validation_texts)} held back" if self.validation_texts else ""
         return f"LunsDataset({source}{len(self.texts)} texts{held_back})"
 
     @property
-    def tokenizer(self):
+    def tokenizer(self) -> Tokenizer:
         """The Tokenizer, trained on the training texts when it is first asked for."""
         if self._tokenizer is None:
             self._tokenizer = Tokenizer.train(self.train_texts, self._vocab_size)
         return self._tokenizer
 
     @functools.cached_property
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         """The SHA-256 of all texts in their order, in hexadecimal digits."""
         return hashlib.sha256(json.dumps(self.texts).encode()).hexdigest()
 
-    def sequences(self, seq_len, tokenizer=None, part="train"):
+    def sequences(
+        self, seq_len: int, tokenizer: Tokenizer | None = None, part: str = "train"
+    ) -> list[np.ndarray]:
         """Turn each text into `<|bos|>` ids `<|eos|>`, cut into windows for a model of `seq_len`.
 
         seq_len: how many ids the model reads at once. tokenizer: the dataset's own unless given;
@@ -172,7 +175,7 @@ def _read(files, column, field, encoding, split, delimiter):
     return texts, paths
 
 
-def windows(ids, seq_len):
+def windows(ids: Sequence[int], seq_len: int) -> list[np.ndarray]:
     """Cut ids into windows of at most seq_len + 1 that overlap by one id.
 
     From a window of n + 1 ids a model learns n times to predict the next one, so every id but the
@@ -186,7 +189,12 @@ def windows(ids, seq_len):
     return [ids[start : start + seq_len + 1] for start in range(0, len(ids) - 1, seq_len)]
 
 
-def batches(sequences, batch_size, rng=None, pad_id=0):
+def batches(
+    sequences: Sequence[Sequence[int]],
+    batch_size: int,
+    rng: np.random.Generator | None = None,
+    pad_id: int = 0,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Put sequences of like length together, padded to arrays, and yield (ids, targets).
 
     sequences: list of int arrays of at least 2 ids, such as `LunsDataset.sequences` gives.

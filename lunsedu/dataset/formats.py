@@ -56,7 +56,9 @@ def keep_texts(prefix: str, places_and_texts: Iterable[tuple[str, str]]) -> list
     return texts
 
 
-def check_options(paths: list[Path], column, field, split, delimiter) -> None:
+def check_options(
+    paths: list[Path], column: str | None, field: str | None, split: str, delimiter: str | None
+) -> None:
     """Raise ValueError or TypeError for options that belong to none of the files."""
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(map(repr, SPLITS))}, not {split!r:.60}.")

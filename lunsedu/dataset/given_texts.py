@@ -4,13 +4,14 @@ What is not here: texts in files (formats.py).
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from lunsedu.dataset.formats import keep_texts
 
 EXPECTED = "texts must be a list of strings, such as ['one text', 'another text'], "
 
 
-def given_texts(texts: Iterable[str]) -> list[str]:
+def given_texts(texts: Any) -> list[str]:
     """Return the texts of an iterable of str, blank ones left out.
 
     A column of pandas, polars or datasets is such an iterable. Raises TypeError for a single str,

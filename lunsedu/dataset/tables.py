@@ -11,6 +11,7 @@ import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from lunsedu.dataset.which_files import ending
 
@@ -29,7 +30,8 @@ def column_of_table(
     """
     delimiter, content, first_line = _delimiter_of(path, content, column, delimiter)
     rows = iter(_rows(path, content, delimiter, first_line))
-    _, names = next(rows, (0, []))
+    empty: Any = (0, [])
+    _, names = next(rows, empty)
     if names.count(column) != 1:
         raise ValueError(_column_problem(path, column, names, delimiter))
     index = names.index(column)

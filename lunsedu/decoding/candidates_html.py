@@ -9,9 +9,16 @@ Two layers of style: the style block follows JupyterLab's light or dark theme; w
 draw the bars, and without any style the table reads as text.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from lunsedu.decoding.result_text import cost, count_candidates, describe
 from lunsedu.decoding.scores import SCORES
 from lunsedu.looks import BLUE, QUIET, RED, percent, safe, visible
+
+if TYPE_CHECKING:
+    from lunsedu.decoding.results import Result
 
 BAR_HEIGHT = 26  # pixels of a bar for probability 1
 
@@ -40,7 +47,7 @@ STYLE = """<style>
 LEFT = 'style="text-align:left;vertical-align:top"'
 
 
-def result_html(result):
+def result_html(result: Result) -> str:
     """Return the HTML of the candidates view."""
     forks = result.method == "InsideOut" and len(result.candidates) > 1
     fork = result.fork if forks else None  # the token at which the candidates part

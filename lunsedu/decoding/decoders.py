@@ -19,6 +19,11 @@ and keeps the best; `beam_search` and `exhaustive` stand in tree_search.py. All 
 ids. `verbose=True` prints each candidate step by step.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from lunsedu import checks
@@ -33,18 +38,23 @@ from lunsedu.decoding.place import strongest
 from lunsedu.decoding.run import Run
 from lunsedu.decoding.scores import check_score
 
+if TYPE_CHECKING:
+    from lunsedu.decoding.results import Result
+    from lunsedu.decoding.run import Decodable
+    from lunsedu.tokenizer.tokenizer import Tokenizer
+
 
 def greedy(
-    model,
-    prompt_ids,
-    max_tokens=12,
+    model: Decodable,
+    prompt_ids: Sequence[int] | np.ndarray,
+    max_tokens: int = 12,
     *,
-    score="arithmetic",
-    repetition_penalty=1.0,
-    tokenizer=None,
-    prompt=None,
-    verbose=False,
-):
+    score: str = "arithmetic",
+    repetition_penalty: float = 1.0,
+    tokenizer: Tokenizer | None = None,
+    prompt: str | None = None,
+    verbose: bool = False,
+) -> Result:
     """Take the likeliest token each time. Returns a Result with one candidate.
 
     `score` only decides which number is reported; for `repetition_penalty` see `insideout`.
@@ -56,23 +66,23 @@ def greedy(
 
 
 def sample(
-    model,
-    prompt_ids,
-    max_tokens=12,
+    model: Decodable,
+    prompt_ids: Sequence[int] | np.ndarray,
+    max_tokens: int = 12,
     *,
-    temperature=1.0,
-    top_k=None,
-    top_p=None,
-    num_samples=1,
-    seed=None,
-    rng=None,
-    score="geometric",
-    prefer_finished=False,
-    repetition_penalty=1.0,
-    tokenizer=None,
-    prompt=None,
-    verbose=False,
-):
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    num_samples: int = 1,
+    seed: int | None = None,
+    rng: np.random.Generator | None = None,
+    score: str = "geometric",
+    prefer_finished: bool = False,
+    repetition_penalty: float = 1.0,
+    tokenizer: Tokenizer | None = None,
+    prompt: str | None = None,
+    verbose: bool = False,
+) -> Result:
     """Draw `num_samples` continuations at random; the Result ranks them by `score`.
 
     In this order: the `repetition_penalty` (see `insideout`) changes the logits, `temperature`
@@ -110,21 +120,21 @@ def sample(
 
 
 def insideout(
-    model,
-    prompt_ids,
-    max_tokens=12,
+    model: Decodable,
+    prompt_ids: Sequence[int] | np.ndarray,
+    max_tokens: int = 12,
     *,
-    num_candidates=5,
-    score="arithmetic",
-    prefer_finished=False,
-    min_start_ratio=0.0,
-    branch="first",
-    certain=0.9,
-    repetition_penalty=1.0,
-    tokenizer=None,
-    prompt=None,
-    verbose=False,
-):
+    num_candidates: int = 5,
+    score: str = "arithmetic",
+    prefer_finished: bool = False,
+    min_start_ratio: float = 0.0,
+    branch: str = "first",
+    certain: float = 0.9,
+    repetition_penalty: float = 1.0,
+    tokenizer: Tokenizer | None = None,
+    prompt: str | None = None,
+    verbose: bool = False,
+) -> Result:
     """Start once with each of the likeliest first tokens, go on greedily, keep the best.
 
     1. Read the prompt. The `num_candidates` likeliest tokens that may start are the starts (fewer

@@ -1,6 +1,7 @@
 """What may come next: the logits of one step, ready to choose from."""
 
 import math
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import numpy as np
@@ -11,7 +12,7 @@ NUM_ALTERNATIVES = 5
 SMALL_VOCABULARY = 5000  # tokens; up to here a place of five rows takes at most 0.2 MB
 
 
-def strongest(values, count):
+def strongest(values: np.ndarray, count: int) -> np.ndarray:
     """Return the indices of the `count` largest of `values` [V], largest first, ties: lower first.
 
     Entries of -inf are never among them. Picks before it sorts: a vocabulary can be large.
@@ -35,7 +36,7 @@ class Place:
     Probabilities are the model's own, over the whole vocabulary.
     """
 
-    def __init__(self, logits, forbidden):
+    def __init__(self, logits: np.ndarray, forbidden: Iterable[int]) -> None:
         self.logits = np.array(logits, dtype=np.float64)  # [B, V], a copy
         top = self.logits.max(axis=-1, keepdims=True)  # [B, 1]; NaN where any logit is NaN
         self._top = top[:, 0].tolist()  # [B]
@@ -51,18 +52,18 @@ class Place:
                 _refuse([-np.inf])
         self._alternatives = {}
 
-    def prob(self, row, token):
+    def prob(self, row: int, token: int) -> float:
         """Return the probability of a token that may come next in this row."""
         return math.exp(self.logits[row, token] - self._top[row]) / self._total[row]
 
-    def alternatives(self, row):
+    def alternatives(self, row: int) -> list[tuple[int, float]]:
         """Return [(id, probability), …] of the strongest tokens in this row, strongest first."""
         if row not in self._alternatives:
             ids = strongest(self.logits[row], NUM_ALTERNATIVES).tolist()
             self._alternatives[row] = [(token, self.prob(row, token)) for token in ids]
         return self._alternatives[row]
 
-    def look_back(self, row):
+    def look_back(self, row: int) -> Callable[[], list[tuple[int, float]]]:
         """Return a function that returns the alternatives later.
 
         Finding them takes as long as the step of a small model. But where the vocabulary is large,

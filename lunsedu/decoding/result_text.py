@@ -3,11 +3,18 @@
 None of it tells the time, so that saved output stays the same.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from lunsedu.decoding.scores import SCORES
 from lunsedu.looks import counted
 
+if TYPE_CHECKING:
+    from lunsedu.decoding.results import Candidate, Result
 
-def result_table(result):
+
+def result_table(result: Result) -> str:
     """Return the result as a table of plain text, a line a candidate: what `print` shows."""
     head = ("", "score", "start", "tokens", "ended", "text")
     table = [head] + [_row(rank, c) for rank, c in enumerate(result.candidates, start=1)]
@@ -23,28 +30,28 @@ def result_table(result):
     return "\n".join(lines + [cost(result)])
 
 
-def cost(result):
+def cost(result: Result) -> str:
     """Return what the run cost, in words: "12 forward steps, 41 tokens computed"."""
     steps, tokens = result.forward_steps, result.tokens_computed
     return f"{counted(steps, 'forward step')}, {counted(tokens, 'token')} computed"
 
 
-def ending(candidate):
+def ending(candidate: Candidate) -> str:
     """Return how a candidate ended: "finished" (it reached <|eos|>) or "cut off"."""
     return "finished" if candidate.finished else "cut off"
 
 
-def occasion(result):
+def occasion(result: Result) -> str:
     """Return "after 'the prompt'" or "without a prompt"."""
     return f"after {result.prompt!r}" if result.prompt else "without a prompt"
 
 
-def count_candidates(result):
+def count_candidates(result: Result) -> str:
     """Return "1 candidate", "5 candidates"."""
     return counted(len(result.candidates), "candidate")
 
 
-def describe(result):
+def describe(result: Result) -> str:
     """Return the result in a sentence or two, as the alternative text of a picture of it."""
     first, *others = [f"{c.text!r}, {c.score:.2f}, {ending(c)}" for c in result.candidates]
     text = (
@@ -57,7 +64,7 @@ def describe(result):
     return text + (f"; and {hidden} more." if hidden > 0 else ".")
 
 
-def trace(result):
+def trace(result: Result) -> str:
     """Return the whole run as text: each candidate step by step, then the winner.
 
     For each candidate: its first token, then each step with the token's text, its probability and

@@ -5,6 +5,8 @@ holds them all, ranked, and shows itself as plain text in a terminal and as a ta
 (result_text.py, candidates_html.py).
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,14 +37,14 @@ class Candidate:
     look_back: Callable  # () -> the alternatives; found only when somebody looks at them
 
     @cached_property
-    def alternatives(self):
+    def alternatives(self) -> list:
         """For each token, (id, text, probability) of the strongest tokens at its place.
 
         Strongest first, the chosen one among them if it is that strong.
         """
         return self.look_back()
 
-    def running_scores(self, score):
+    def running_scores(self, score: str) -> np.ndarray:
         """Return the score after each token, [T]; `score` as in `running_scores`."""
         return running_scores(self.probs, score)
 
@@ -64,21 +66,21 @@ class Result:
     separator: str = ""  # between prompt and text; " " when texts are lists of ids
 
     @property
-    def best(self):
+    def best(self) -> Candidate:
         return self.candidates[0]
 
     @property
-    def text(self):
+    def text(self) -> str:
         """The prompt as typed, and the best continuation."""
         gap = self.separator if self.prompt and self.best.text else ""
         return self.prompt + gap + self.best.text
 
     @property
-    def token_ids(self):
+    def token_ids(self) -> list[int]:
         """The prompt's ids and those of the best continuation, as one list of int."""
         return list(self.prompt_ids) + list(self.best.token_ids)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return result_table(self)
 
     __repr__ = __str__  # so that a terminal shows the table as a notebook does

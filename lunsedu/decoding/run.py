@@ -10,9 +10,13 @@ and the cache's `select`, so that anything that can do these (a table, a grammar
     run.result([path], "greedy", "arithmetic")
 """
 
+from __future__ import annotations
+
 import math
 import time
 import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -22,8 +26,26 @@ from lunsedu.decoding.result_text import trace
 from lunsedu.decoding.results import Candidate, Result
 from lunsedu.decoding.scores import score_tokens
 
+if TYPE_CHECKING:
+    from lunsedu.model.config import LunsformterConfig
+    from lunsedu.tokenizer.tokenizer import Tokenizer
 
-def check_ids(ids, vocab_size):
+
+class Decodable(Protocol):
+    """What a decoder asks of a model: a Lunsformter has it, a GrammarModel, your own table may."""
+
+    @property
+    def config(self) -> Any:
+        """With vocab_size, seq_len, and pad_id, bos_id, eos_id, each of which may be None."""
+
+    def new_cache(self, batch_size: int, capacity: int) -> Any:
+        """Return an empty cache; its `select(rows)` gives a copy that holds only these rows."""
+
+    def step(self, ids: np.ndarray, cache: Any) -> np.ndarray:
+        """Read ids int [B, T] after what the cache holds; return the last logits [B, V]."""
+
+
+def check_ids(ids: Any, vocab_size: int) -> list[int]:
     """Return token ids (a list or [T] array) as a list of int.
 
     Raises TypeError when they are no flat list of whole numbers (None, a str, a float), ValueError
@@ -49,12 +71,12 @@ def check_ids(ids, vocab_size):
     return array.tolist()
 
 
-def never_next(config):
+def never_next(config: LunsformterConfig) -> list[int]:
     """Return the ids that no decoder chooses, in order: <|pad|> and <|bos|>.
 
     Unless a model uses one of them as <|eos|> too.
     """
-    return sorted({config.pad_id, config.bos_id} - {None, config.eos_id})
+    return sorted({config.pad_id, config.bos_id} - {None, config.eos_id})  # type: ignore[arg-type]
 
 
 class Path:
@@ -62,7 +84,13 @@ class Path:
 
     __slots__ = ("parent", "token", "prob", "look_back", "length", "total_prob", "total_log")
 
-    def __init__(self, parent=None, token=None, prob=1.0, look_back=None):
+    def __init__(
+        self,
+        parent: Path | None = None,
+        token: Any = None,
+        prob: float = 1.0,
+        look_back: Callable | None = None,
+    ) -> None:
         self.parent, self.token, self.prob, self.look_back = parent, token, prob, look_back
         if parent is None:
             self.length, self.total_prob, self.total_log = 0, 0.0, 0.0
@@ -71,12 +99,12 @@ class Path:
             self.total_prob = parent.total_prob + prob
             self.total_log = parent.total_log + (math.log(prob) if prob > 0 else -math.inf)
 
-    def extend(self, place, row, token):
+    def extend(self, place: Place, row: int, token: int) -> Path:
         """Return this path and one more token, chosen at `place` in `row`."""
         token = int(token)
         return Path(self, token, place.prob(row, token), place.look_back(row))
 
-    def steps(self):
+    def steps(self) -> list[Path]:
         """Return the paths after the first, second, … last token, as a list."""
         steps, path = [], self
         while path.parent:
@@ -84,7 +112,7 @@ class Path:
             path = path.parent
         return steps[::-1]
 
-    def tokens(self):
+    def tokens(self) -> list[int]:
         return [step.token for step in self.steps()]
 
 
@@ -95,7 +123,14 @@ class Run:
     Warns once when the prompt or the new tokens do not fit into the model's seq_len.
     """
 
-    def __init__(self, model, prompt_ids, max_tokens, tokenizer=None, prompt=None):
+    def __init__(
+        self,
+        model: Decodable,
+        prompt_ids: Sequence[int] | np.ndarray,
+        max_tokens: int,
+        tokenizer: Tokenizer | None = None,
+        prompt: str | None = None,
+    ) -> None:
         self.started = time.perf_counter()
         config = model.config
         self.model, self.config, self.tokenizer = model, config, tokenizer
@@ -142,13 +177,13 @@ class Run:
             text = "; ".join(notes)
             warnings.warn(f"This model reads {seq_len} tokens at a time; {text}.", stacklevel=4)
 
-    def prefill(self):
+    def prefill(self) -> tuple[Place, Any]:
         """Read the prompt in one forward step; return the first Place and the cache, of one row."""
         ids = np.array([self.prompt_ids[self.dropped :]], dtype=np.int64)  # [1, T]
         cache = self.model.new_cache(1, ids.shape[1] + self.limit - 1)
         return self._forward(ids, cache, self.forbidden_first), cache
 
-    def step(self, tokens, cache):
+    def step(self, tokens: Sequence[int], cache: Any) -> Place:
         """Read one token in each row of the cache; return the next Place."""
         return self._forward(np.array(tokens, dtype=np.int64)[:, None], cache, self.forbidden)
 
@@ -157,14 +192,23 @@ class Run:
         self.tokens_computed += ids.size
         return Place(self.model.step(ids, cache), forbidden)
 
-    def is_finished(self, path):
+    def is_finished(self, path: Path) -> bool:
         return path.length > 0 and path.token == self.config.eos_id
 
-    def is_over(self, path):
+    def is_over(self, path: Path) -> bool:
         """True when the path takes no further part: it reached <|eos|> or the last token."""
         return path.length == self.limit or self.is_finished(path)
 
-    def result(self, paths, method, score, prefer_finished=False, *, fork=0, verbose=False):
+    def result(
+        self,
+        paths: Iterable[Path],
+        method: str,
+        score: str,
+        prefer_finished: bool = False,
+        *,
+        fork: int = 0,
+        verbose: bool = False,
+    ) -> Result:
         """Rank the paths and return them as a Result; print its trace when `verbose`.
 
         Ties: the likelier start first, then the lower ids.

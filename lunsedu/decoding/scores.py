@@ -10,13 +10,13 @@ SCORES = {
 }
 
 
-def check_score(name):
+def check_score(name: str) -> None:
     """Raise ValueError unless `name` is one of the three scores."""
     if name not in SCORES:
         raise ValueError(f"score must be 'arithmetic', 'geometric' or 'sum', not {name!r}")
 
 
-def running_scores(probs, score):
+def running_scores(probs: np.ndarray, score: str) -> np.ndarray:
     """Return the score after each token, [T], from the tokens' probabilities `probs` [T].
 
     "arithmetic" is the mean of the probabilities, "geometric" the exponential of the mean
@@ -34,7 +34,7 @@ def running_scores(probs, score):
     return total if score == "sum" else np.exp(total / np.arange(1, len(probs) + 1))
 
 
-def score_tokens(probs, score):
+def score_tokens(probs: np.ndarray, score: str) -> float:
     """Return the score of a whole candidate whose tokens have probabilities `probs` [T].
 
     A candidate without tokens left nothing to doubt: 1.0 for both means, 0.0 (log of 1) for the

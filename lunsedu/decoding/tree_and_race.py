@@ -3,8 +3,15 @@
 Pages and still pictures draw the same nodes and lanes.
 """
 
+from __future__ import annotations
 
-def tree_nodes(result):
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lunsedu.decoding.results import Result
+
+
+def tree_nodes(result: Result) -> list:
     """Return the nodes of the candidate tree, row by row, each candidate from left to right.
 
     A node is a dict: row, column, token (its place in the candidate), candidate (index of the best
@@ -23,7 +30,7 @@ def tree_nodes(result):
     return nodes
 
 
-def race_standing(result, step):
+def race_standing(result: Result, step: int) -> list:
     """Return the race after `step` tokens: a list of dicts, in the order of the starts.
 
     Each has candidate (its final rank, 0 is best), tokens (so far), probs, score, done (it has

@@ -3,27 +3,39 @@
 Import them from `lunsedu.decoding`, whose rules (start and end, ties, cost, errors) they follow.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from lunsedu import checks
 from lunsedu.decoding.place import strongest
 from lunsedu.decoding.run import Run
 from lunsedu.decoding.scores import check_score
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from lunsedu.decoding.results import Result
+    from lunsedu.decoding.run import Decodable
+    from lunsedu.tokenizer.tokenizer import Tokenizer
 
 CHUNK = 256  # rows in one batch of exhaustive search
 ROUNDING = 1e-12  # sums of the same probabilities in another order may differ by so much
 
 
 def beam_search(
-    model,
-    prompt_ids,
-    max_tokens=12,
+    model: Decodable,
+    prompt_ids: Sequence[int] | np.ndarray,
+    max_tokens: int = 12,
     *,
-    num_beams=5,
-    score="sum",
-    prefer_finished=False,
-    tokenizer=None,
-    prompt=None,
-    verbose=False,
-):
+    num_beams: int = 5,
+    score: str = "sum",
+    prefer_finished: bool = False,
+    tokenizer: Tokenizer | None = None,
+    prompt: str | None = None,
+    verbose: bool = False,
+) -> Result:
     """Keep the `num_beams` best beginnings at each step, by `score`. Returns up to num_beams.
 
     All beams are continued by every token; the best num_beams of these continuations go on, and
@@ -66,18 +78,18 @@ def beam_search(
 
 
 def exhaustive(
-    model,
-    prompt_ids,
-    max_tokens,
+    model: Decodable,
+    prompt_ids: Sequence[int] | np.ndarray,
+    max_tokens: int,
     *,
-    num_candidates=5,
-    score="arithmetic",
-    prefer_finished=False,
-    max_sequences=100_000,
-    tokenizer=None,
-    prompt=None,
-    verbose=False,
-):
+    num_candidates: int = 5,
+    score: str = "arithmetic",
+    prefer_finished: bool = False,
+    max_sequences: int = 100_000,
+    tokenizer: Tokenizer | None = None,
+    prompt: str | None = None,
+    verbose: bool = False,
+) -> Result:
     """Find the best of all continuations, exactly. Returns the best `num_candidates`.
 
     All sequences are looked at that end with <|eos|> or have max_tokens tokens, except where no

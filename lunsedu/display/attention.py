@@ -1,5 +1,7 @@
 """Attention as HTML and SVG: where a token looks, and all heads of its layer as squares."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from lunsedu.display.html_page import LETTER, note_view, page
@@ -31,7 +33,9 @@ ATTENTION_STYLE = """<style>
 </style>"""
 
 
-def attention_view(weights, tokens, layer, head, position, total=0):
+def attention_view(
+    weights: np.ndarray, tokens: Sequence[str], layer: int, head: int, position: int, total: int = 0
+) -> str:
     """Return the page of the attention viewer.
 
     weights [L, H, T, T]; `layer` and `head` count from 1, head 0 is the mean of all heads;

@@ -11,6 +11,7 @@ What is not here: sliders and buttons (widgets/), static pictures (stills.py).
 """
 
 import traceback
+from collections.abc import Iterable
 
 from lunsedu.looks import THEME, safe
 
@@ -79,14 +80,14 @@ STYLE = (
 )
 
 
-def scrolling(html, label):
+def scrolling(html: str, label: str) -> str:
     """Return HTML in a frame that scrolls sideways where the page is too narrow for it."""
     return (
         f'<div class="lu-scroll" tabindex="0" role="group" aria-label="{safe(label)}">{html}</div>'
     )
 
 
-def page(*parts):
+def page(*parts: str) -> str:
     """Return the parts as one page; `None` and "" are left out.
 
     The shell around it (controls.py) has the class "lunsedu" and the STYLE that pages need.
@@ -94,7 +95,7 @@ def page(*parts):
     return f'<div class="lu-page">{"".join(part for part in parts if part)}</div>'
 
 
-def error_view(error):
+def error_view(error: BaseException) -> str:
     """Return an exception as one clear sentence, with its traceback folded.
 
     The package's own errors are written for people and shown as they are; anything else is named.
@@ -113,12 +114,12 @@ def error_view(error):
     )
 
 
-def note_view(text):
+def note_view(text: str) -> str:
     """Return a sentence that is no error, such as a warning of the package."""
     return f'<div class="lu-note" role="status">&#8505; {safe(text)}</div>'
 
 
-def shorten(text, length):
+def shorten(text: str, length: int) -> str:
     """Return the end of a text, at most `length` characters, with an ellipsis for what is gone.
 
     >>> shorten("once upon a time", 7)
@@ -127,7 +128,7 @@ def shorten(text, length):
     return text if len(text) <= length else "…" + text[1 - length :]
 
 
-def tiles(numbers):
+def tiles(numbers: Iterable[tuple[str, object]]) -> str:
     """Return pairs (name, value) as a row of large numbers with their names."""
     inner = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in numbers)
     return f'<dl class="lu-tiles">{inner}</dl>'

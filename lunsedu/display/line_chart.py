@@ -1,12 +1,22 @@
 """A line chart as SVG: losses over epochs, scores over tokens."""
 
+from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 from lunsedu.display.html_page import LETTER, scrolling
 from lunsedu.looks import safe, spread
 
 
-def line_chart(series, label, unit="", floor=None, x_range=None, width=640, height=220):
+def line_chart(
+    series: Sequence[Any],
+    label: str,
+    unit: str = "",
+    floor: Any = None,
+    x_range: tuple[float, float] | None = None,
+    width: int = 640,
+    height: int = 220,
+) -> str:
     """Return a line chart as SVG.
 
     `series` is a list of dicts: points (list of (x, y)), name, and optionally color (a CSS
@@ -82,7 +92,7 @@ def line_chart(series, label, unit="", floor=None, x_range=None, width=640, heig
     return scrolling("".join(out) + "</svg>", "Chart, scrolls sideways")
 
 
-def ticks(low, high):
+def ticks(low: float, high: float) -> list[float]:
     """Return about four round numbers from low to high, for an axis."""
     high = high if high > low else low + 1
     span = high - low

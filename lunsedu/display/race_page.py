@@ -1,6 +1,9 @@
 """The race of candidates as HTML and SVG: how they stood after some tokens."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from lunsedu.decoding.scores import SCORES
 from lunsedu.decoding.tree_and_race import race_standing
@@ -9,8 +12,11 @@ from lunsedu.display.line_chart import line_chart
 from lunsedu.display.winners import too_long
 from lunsedu.looks import percent, safe, visible
 
+if TYPE_CHECKING:
+    from lunsedu.decoding.results import Result
 
-def race(result, step):
+
+def race(result: Result, step: int) -> str:
     """Return the page of the race after `step` tokens: the lanes, and the scores as lines."""
     longest = max(len(c.token_ids) for c in result.candidates)
     step = min(step, longest)

@@ -6,6 +6,11 @@
 Each returns a Picture (plots/). `note` is a line below it that says how to get the live widget.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 from lunsedu.decoding.result_text import cost, describe
 from lunsedu.decoding.scores import SCORES
 from lunsedu.decoding.tree_and_race import race_standing
@@ -34,12 +39,22 @@ from lunsedu.plots import (
     show,
 )
 
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from lunsedu.decoding.results import Result
+    from lunsedu.plots.figures import Picture
+    from lunsedu.tokenizer.tokenizer import Tokenizer
+    from lunsedu.training.history import TrainingState
+
 HOW_TO_RUN = "A still picture. To play with it, open this notebook in JupyterLab and run this cell."
 
 MONO = "DejaVu Sans Mono"
 
 
-def canvas(height, width=9.0):
+def canvas(height: float, width: float = 9.0) -> tuple[Figure, Axes]:
     """Return (figure, axes): empty axes whose unit is one inch, y downwards."""
     figure, axes = new_figure(width=width, height=height)
     axes.set(xlim=(0, width), ylim=(height, 0))
@@ -49,19 +64,19 @@ def canvas(height, width=9.0):
     return figure, axes
 
 
-def write(axes, x, y, text, **style):
+def write(axes: Axes, x: float, y: float, text: str, **style: Any) -> Any:
     """Write text at (x, y), its base line; a $ is a $, never mathematics."""
     axes.text(x, y, text, parse_math=False, **style)
 
 
-def fit(axes, text, width, **style):
+def fit(axes: Axes, text: str, width: float, **style: Any) -> str:
     """Return the text, cut with an ellipsis so that it is at most `width` inches wide."""
     while text and write_width(axes, text, **style) > width:
         text = text[: max(0, len(text) - 4)] + "…" if len(text) > 4 else ""
     return text
 
 
-def write_width(axes, text, **style):
+def write_width(axes: Axes, text: str, **style: Any) -> float:
     """Return how wide the text would be, in inches."""
     if style.get("family") == MONO:
         return 0.602 * len(text) * style["fontsize"] / 72  # every letter has the same width
@@ -82,7 +97,9 @@ def _note(axes, height, note):
         write(axes, 0.15, height - 0.16, note, color=GREY, fontsize=FONT_SIZE - 1)
 
 
-def candidates_picture(result, note=HOW_TO_RUN, most=8, width=9.0):
+def candidates_picture(
+    result: Result, note: str = HOW_TO_RUN, most: int = 8, width: float = 9.0
+) -> Picture:
     """Draw the ranked candidates of a Result; at most the best `most` of them."""
     from matplotlib.patches import FancyBboxPatch, Rectangle
 
@@ -148,7 +165,9 @@ def _token_bars(axes, candidate, x, y, width, color):
         x += need + 0.04
 
 
-def tokens_picture(tokenizer, text, merges, note=HOW_TO_RUN, width=9.0):
+def tokens_picture(
+    tokenizer: Tokenizer, text: str, merges: int, note: str = HOW_TO_RUN, width: float = 9.0
+) -> Picture:
     """Draw a text cut into its tokens with their ids."""
     from matplotlib.patches import Rectangle
 
@@ -182,7 +201,7 @@ def tokens_picture(tokenizer, text, merges, note=HOW_TO_RUN, width=9.0):
     return show(figure, f"Tokenizer explorer, {merges} merges: {summary}: {listed}.")
 
 
-def race_picture(result, step, note=HOW_TO_RUN, width=9.0):
+def race_picture(result: Result, step: int, note: str = HOW_TO_RUN, width: float = 9.0) -> Picture:
     """Draw the scores of the candidates over the first `step` tokens."""
     lanes = race_standing(result, step)
     figure, axes = new_figure(width=width, height=0.6 + 0.3 * max(8, len(lanes)))
@@ -212,7 +231,9 @@ def race_picture(result, step, note=HOW_TO_RUN, width=9.0):
     )
 
 
-def attention_picture(weights, tokens, layer, note=HOW_TO_RUN):
+def attention_picture(
+    weights: np.ndarray, tokens: Sequence[str], layer: int, note: str = HOW_TO_RUN
+) -> Picture:
     """Draw all heads of one layer, weights [L, H, T, T]; `layer` counts from 1."""
     shown = [visible(token) for token in tokens]
     picture = attention_maps(weights[layer - 1], shown, f"Attention in layer {layer}", width=9.0)
@@ -220,7 +241,7 @@ def attention_picture(weights, tokens, layer, note=HOW_TO_RUN):
     return show(picture.figure, picture.alt)
 
 
-def training_picture(state, note=HOW_TO_RUN, width=9.0):
+def training_picture(state: TrainingState, note: str = HOW_TO_RUN, width: float = 9.0) -> Picture:
     """Draw the losses of a TrainingState, an epoch a point, or say that there are none yet."""
     if not state.history.epochs:
         return message_picture("The loss will be drawn here while the model learns.", note, width)
@@ -229,7 +250,7 @@ def training_picture(state, note=HOW_TO_RUN, width=9.0):
     return show(picture.figure, picture.alt)
 
 
-def message_picture(text, note=HOW_TO_RUN, width=9.0):
+def message_picture(text: str, note: str = HOW_TO_RUN, width: float = 9.0) -> Picture:
     """Draw one sentence, where there is nothing else to show yet."""
     height = 0.6 + 0.3 * bool(note)
     figure, axes = canvas(height, width)

@@ -1,7 +1,14 @@
 """The tokenizer as HTML: a text cut into its tokens, as many merges as one likes."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from lunsedu.display.html_page import page, tiles
 from lunsedu.looks import safe, visible
+
+if TYPE_CHECKING:
+    from lunsedu.tokenizer.tokenizer import Tokenizer
 
 TOKENS_STYLE = """<style>
 .lunsedu .lu-tokens { line-height: 2.7; margin: 6px 0; padding: 0; list-style: none;
@@ -18,7 +25,7 @@ TOKENS_STYLE = """<style>
 EDGES = ("var(--lu-blue)", "var(--lu-red)", "var(--lu-green)", "var(--lu-grey)")
 
 
-def tokens_view(tokenizer, text, merges):
+def tokens_view(tokenizer: Tokenizer, text: str, merges: int) -> str:
     """Return the page of the tokenizer explorer: counts, the pieces, the merge learned last."""
     pieces = tokenizer.pieces(text, merges)
     count, raw = len(pieces), len(text.encode("utf-8"))

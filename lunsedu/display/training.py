@@ -1,12 +1,19 @@
 """Training as HTML and SVG: the loss so far, and what the model says by now."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lunsedu.display.html_page import note_view, page, shorten, tiles
 from lunsedu.display.line_chart import line_chart
 from lunsedu.looks import safe
+
+if TYPE_CHECKING:
+    from lunsedu.training.history import TrainingState
 
 STATUS = {
     "ready": "Ready. Press start.",
@@ -19,7 +26,7 @@ STATUS = {
 }
 
 
-def thin_out(losses, limit=240):
+def thin_out(losses: Sequence[float], limit: int = 240) -> list[tuple[float, float]]:
     """Return at most `limit` points (step, mean loss) that stand for all losses, in order.
 
     >>> thin_out([4.0, 2.0, 1.0], limit=2)
@@ -32,7 +39,7 @@ def thin_out(losses, limit=240):
     ]
 
 
-def training_view(state):
+def training_view(state: TrainingState) -> str:
     """Return the page of the training monitor.
 
     Its loss is the mean over all tokens of an epoch, as in the history, and so are the distances

@@ -1,9 +1,16 @@
 """The tree of candidates as SVG: where they part, and what else was likely there."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from lunsedu.decoding.result_text import describe
 from lunsedu.decoding.tree_and_race import tree_nodes
 from lunsedu.display.html_page import scrolling, shorten
 from lunsedu.looks import percent, safe, visible
+
+if TYPE_CHECKING:
+    from lunsedu.decoding.results import Result
 
 ROW, BOX, CHARACTER, GAP = 52, 38, 8.0, 20  # pixels: a row, a node, a letter, between two nodes
 
@@ -14,7 +21,7 @@ MAX_LABEL = 16  # characters of a token shown in its node; its description has a
 POPUP_WIDTH, POPUP_LINE = 222, 18
 
 
-def candidate_tree(result):
+def candidate_tree(result: Result) -> str:
     """Return the tree of candidates as SVG: a row a candidate, best on top, a node a token.
 
     Each node shows its token and probability; pointing at it or focusing it opens the strongest

@@ -1,8 +1,16 @@
 """The winner of one decoder in a line, and the winners of several in a table, as HTML."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from lunsedu.decoding.scores import SCORES
 from lunsedu.display.html_page import note_view, scrolling, shorten
 from lunsedu.looks import counted, safe
+
+if TYPE_CHECKING:
+    from lunsedu.decoding.results import Result
 
 LONGEST = 240  # characters of a prompt that a page repeats
 
@@ -10,7 +18,7 @@ LONGEST = 240  # characters of a prompt that a page repeats
 SAME = 1e-5  # scores this close are one: batches of other sizes round in other ways
 
 
-def headline(result):
+def headline(result: Result) -> str:
     """Return the winner in one line: its text, its score, what it cost and how long it took."""
     best = result.best
     return (
@@ -24,7 +32,7 @@ def headline(result):
     )
 
 
-def too_long(result):
+def too_long(result: Result) -> str:
     """Return a note if the prompt was longer than the model can read, else ""."""
     if not result.dropped:
         return ""
@@ -35,7 +43,7 @@ def too_long(result):
     )
 
 
-def comparison(results):
+def comparison(results: Sequence[Result]) -> str:
     """Return a table of the winners of several decoders on one prompt, a row each.
 
     The row with the highest score is marked by a star, the word "highest" and bold type.

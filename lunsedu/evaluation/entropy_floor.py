@@ -7,11 +7,19 @@ itself; its loss is the entropy, the floor.
     word_log_probs(lm, sentences)       # the same word by word: where is the gap?
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lunsedu.grammar import GrammarModel
+
+if TYPE_CHECKING:
+    from lunsedu.grammar.language import Grammar
+    from lunsedu.lm import LunsformterModel
 
 BATCH = 64  # sentences in one forward pass
 
@@ -27,14 +35,16 @@ class Gap:
     entropy: float  # the floor: the mean -log p of all sentences
     count: int  # sentences
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (
             f"{self.nats:.3f} ± {self.standard_error:.3f} nats a sentence above the floor of"
             f" {self.entropy:.3f} (paired, {self.count:,} sentences, ± standard error)"
         )
 
 
-def gap_to_floor(lm, grammar, sentences):
+def gap_to_floor(
+    lm: LunsformterModel | GrammarModel, grammar: Grammar, sentences: Sequence[str]
+) -> Gap:
     """Return the Gap between a model and the language, from sentences that the language made.
 
     A sentence with true probability p, to which the model gives q, costs the model -log q and would
@@ -72,7 +82,7 @@ def gap_to_floor(lm, grammar, sentences):
     )
 
 
-def word_log_probs(lm, sentences):
+def word_log_probs(lm: LunsformterModel | GrammarModel, sentences: Sequence[str]) -> list:
     """Return the log-probability of each word given those before it, and of the end.
 
     A list with one array [W + 1] a sentence of W words; a word's log-probability is the sum over
@@ -87,7 +97,7 @@ def word_log_probs(lm, sentences):
     if isinstance(lm, GrammarModel):
         return [_true_word_log_probs(lm.grammar, sentence) for sentence in sentences]
     encoded = [_encode_words(lm, sentence) for sentence in sentences]
-    found = [None] * len(encoded)
+    found: list[Any] = [None] * len(encoded)
     by_length = sorted(range(len(encoded)), key=lambda i: len(encoded[i][0]))
     for start in range(0, len(by_length), BATCH):
         rows = by_length[start : start + BATCH]

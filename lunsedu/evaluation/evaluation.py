@@ -14,16 +14,26 @@ here, the model in entropy_floor.py.
 outside such a language; nobody knows the truth about those.
 """
 
+from __future__ import annotations
+
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lunsedu.decoding import Result
 from lunsedu.evaluation import intervals
 from lunsedu.evaluation.table_views import quality_over_cost, table_html, table_text
+
+if TYPE_CHECKING:
+    from lunsedu.evaluation.intervals import Estimate
+    from lunsedu.grammar.language import Grammar
+    from lunsedu.grammar.model import GrammarModel
+    from lunsedu.lm import LunsformterModel
+    from lunsedu.plots.figures import Picture
 
 
 @dataclass(frozen=True)
@@ -49,35 +59,35 @@ class Row:
     outcomes: list  # of Outcome, in the order of the prompts
 
     @cached_property
-    def right(self):
+    def right(self) -> Estimate | None:
         """Share of right answers among the prompts that ask something."""
         return _share([o.right for o in self.outcomes if o.right is not None])
 
     @cached_property
-    def well_formed(self):
+    def well_formed(self) -> Estimate | None:
         return _share([o.well_formed for o in self.outcomes])
 
     @cached_property
-    def model_log_prob(self):
+    def model_log_prob(self) -> Estimate | None:
         return _mean([o.model_log_prob for o in self.outcomes])
 
     @cached_property
-    def true_log_prob(self):
+    def true_log_prob(self) -> Estimate | None:
         """Mean over the continuations that the language holds possible; the others have -inf."""
         return _mean([o.true_log_prob for o in self.outcomes])
 
     @property
-    def distinct(self):
+    def distinct(self) -> int:
         """How many different continuations there are."""
         return len({o.text.strip() for o in self.outcomes})
 
     @property
-    def forward_steps(self):
+    def forward_steps(self) -> float:
         """Mean number of forward steps a prompt."""
         return float(np.mean([o.forward_steps for o in self.outcomes]))
 
     @property
-    def tokens_computed(self):
+    def tokens_computed(self) -> float:
         """Mean number of token positions a prompt, the prompt's own counted once."""
         return float(np.mean([o.tokens_computed for o in self.outcomes]))
 
@@ -89,13 +99,13 @@ class Evaluation:
     rows: list  # of Row
     prompts: list  # of str
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Row:
         for row in self.rows:
             if row.name == name:
                 return row
         raise KeyError(f"there is no decoder {name!r} here: {', '.join(r.name for r in self.rows)}")
 
-    def difference(self, first, second):
+    def difference(self, first: str, second: str) -> Estimate:
         """Share of right answers of one decoder minus that of another, prompt by prompt paired.
 
         Raises ValueError when the prompts ask nothing.
@@ -104,13 +114,14 @@ class Evaluation:
         pairs = [pair for pair in zip(*rights, strict=True) if pair[0] is not None]
         if not pairs:
             raise ValueError("these prompts ask nothing, so no decoder is right or wrong")
-        return intervals.paired_difference(*zip(*pairs, strict=True))
+        ours, theirs = zip(*pairs, strict=True)
+        return intervals.paired_difference(ours, theirs)
 
-    def plot(self, title="", width=7.0, height=3.6):
+    def plot(self, title: str = "", width: float = 7.0, height: float = 3.6) -> Picture:
         """Draw right answers over tokens computed; return a Picture."""
         return quality_over_cost(self, title, width, height)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return table_text(self)
 
     __repr__ = __str__
@@ -119,7 +130,15 @@ class Evaluation:
         return table_html(self)
 
 
-def evaluate(lm, decoders, prompts, grammar, max_tokens=20, seed=0, verbose=False):
+def evaluate(
+    lm: LunsformterModel | GrammarModel,
+    decoders: Mapping[str, Callable[..., Result]],
+    prompts: Iterable[str],
+    grammar: Grammar,
+    max_tokens: int = 20,
+    seed: int = 0,
+    verbose: bool = False,
+) -> Evaluation:
     """Run each decoder on each prompt and judge what it says; return an Evaluation.
 
     `decoders` is a dict {name: decoder}; a decoder is a function of lunsedu.decoding, with its

@@ -11,6 +11,9 @@ of 100 such intervals hold the number that all puzzles would give.
 What is not here: tests of significance. An interval says as much, and how large the effect is.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
@@ -27,7 +30,7 @@ class Estimate:
     high: float
     count: int
 
-    def text(self, digits=2, scale=1.0):
+    def text(self, digits: int = 2, scale: float = 1.0) -> str:
         """Return it in words: "0.31 (0.25 to 0.37)"; scale=100 for per cent.
 
         >>> proportion(61, 200).text(digits=1, scale=100)
@@ -39,7 +42,7 @@ class Estimate:
     __str__ = text
 
 
-def wilson(successes, count, confidence=0.95):
+def wilson(successes: int, count: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return the ends (low, high) of Wilson's interval for a share of `successes` in `count`.
 
     It holds all shares p from which the measured one is less than z standard deviations away,
@@ -57,7 +60,7 @@ def wilson(successes, count, confidence=0.95):
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def proportion(successes, count, confidence=0.95):
+def proportion(successes: int, count: int, confidence: float = 0.95) -> Estimate:
     """Return the share of `successes` in `count` cases as an Estimate, by Wilson's interval.
 
     Raises ValueError without a case, or for more successes than cases.
@@ -72,7 +75,12 @@ def proportion(successes, count, confidence=0.95):
     return Estimate(successes / count, low, high, int(count))
 
 
-def mean(values, confidence=0.95, seed=0, resamples=2000):
+def mean(
+    values: Sequence[float] | np.ndarray,
+    confidence: float = 0.95,
+    seed: int = 0,
+    resamples: int = 2000,
+) -> Estimate:
     """Return the mean of `values` [N] as an Estimate, by the bootstrap.
 
     The interval comes from the data alone: draw N of the values, with repetition, take their mean,
@@ -98,7 +106,11 @@ def mean(values, confidence=0.95, seed=0, resamples=2000):
     return Estimate(value, float(low), float(high), count)
 
 
-def paired_difference(first, second, confidence=0.95):
+def paired_difference(
+    first: Sequence[float] | np.ndarray,
+    second: Sequence[float] | np.ndarray,
+    confidence: float = 0.95,
+) -> Estimate:
     """Return share of `first` minus share of `second` as an Estimate; both bool [N], same cases.
 
     Only the cases count on which the two disagree: what both get right or both get wrong says

@@ -3,8 +3,16 @@
 All three show the same numbers with their 95 % intervals.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from lunsedu.looks import COLORS, GREY, INK, counted, safe, spread
 from lunsedu.plots import new_figure, show
+
+if TYPE_CHECKING:
+    from lunsedu.evaluation.evaluation import Evaluation, Row
+    from lunsedu.plots.figures import Picture
 
 COLUMNS = {
     "right": "right %",
@@ -22,7 +30,7 @@ NOTE = (
 )
 
 
-def cells(row):
+def cells(row: Row) -> list[tuple[str, str]]:
     """Return a row's columns as pairs of texts: (value, interval); "–" where there is no case."""
     found = []
     for name in COLUMNS:
@@ -45,12 +53,12 @@ def _with_interval(number, digits, scale):
     return value, f"[{low}, {high}]" if number.count > 1 else ""
 
 
-def heading(table):
+def heading(table: Evaluation) -> str:
     """Return "3 decoders, 200 prompts"."""
     return f"{counted(len(table.rows), 'decoder')}, {counted(len(table.prompts), 'prompt')}"
 
 
-def table_text(table):
+def table_text(table: Evaluation) -> str:
     """Return the table as plain text, one line a decoder."""
     lines = [["", *COLUMNS.values()]]
     for row in table.rows:
@@ -68,7 +76,7 @@ CELL = "text-align:right;padding:3px 8px;vertical-align:top"
 SMALL = "font-size:11px;opacity:0.75"
 
 
-def table_html(table):
+def table_html(table: Evaluation) -> str:
     """Return the table as HTML; names are escaped."""
     heads = "".join(
         f'<th scope="col" style="{CELL}">{name}</th>' for name in ("decoder", *COLUMNS.values())
@@ -91,7 +99,9 @@ def _row_html(row):
     return f"<tr>{''.join(shown)}</tr>"
 
 
-def quality_over_cost(table, title="", width=7.0, height=3.6):
+def quality_over_cost(
+    table: Evaluation, title: str = "", width: float = 7.0, height: float = 3.6
+) -> Picture:
     """Draw each decoder's right answers, with intervals, over the tokens it computed.
 
     Names stand at the right, in the order of the points from top to bottom, tied to them by lines:

@@ -4,12 +4,19 @@ All arrays are flat vectors [P] of parameters or of their gradients. The schedul
 are in training_checks.py.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from lunsedu import training
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
 from lunsedu.exercises.judge.mistakes import combinable
 from lunsedu.exercises.judge.samples import normal
+
+if TYPE_CHECKING:
+    from lunsedu.exercises.judge.check import Check
 
 
 def _adamw(p, g, m, v, step, lr, beta1, beta2, eps, decay):
@@ -247,7 +254,7 @@ ADAMW = Exercise(
 )
 
 
-def check_adamw_step(adamw_step):
+def check_adamw_step(adamw_step: Any) -> Check:
     """Check adamw_step(p, g, m, v, step, lr, beta1, beta2, eps, decay) -> new (p, m, v).
 
     Steps are counted from 1; all arrays are [P].

@@ -4,12 +4,19 @@ Shapes: B batch, T queries, S keys, H heads, K head width. Sizes and values in t
 each other, so that a swapped axis cannot pass by luck.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
 from lunsedu.exercises.judge.mistakes import combinable
 from lunsedu.exercises.judge.samples import normal
 from lunsedu.model import layers
+
+if TYPE_CHECKING:
+    from lunsedu.exercises.judge.check import Check
 
 # --- attention ------------------------------------------------------------------------------------
 
@@ -149,7 +156,7 @@ ATTENTION = Exercise(
 )
 
 
-def check_attention(attention):
+def check_attention(attention: Any) -> Check:
     """Check attention(q, k, v), all [B, H, T, K] -> y [B, H, T, K]: causal, scaled by 1/sqrt(K).
 
     >>> check_attention(_attention_with(after=True)).mistake
@@ -296,7 +303,7 @@ ATTENTION_BACKWARD = Exercise(
 )
 
 
-def check_attention_backward(attention_backward):
+def check_attention_backward(attention_backward: Any) -> Check:
     """Check attention_backward(dy, q, k, v), all [B, H, T, K] -> (dq, dk, dv).
 
     >>> check_attention_backward(_attend_back_with(soft=False)).mistake

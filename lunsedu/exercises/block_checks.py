@@ -3,6 +3,8 @@
 Shapes: B batch, T time, D model width, H heads, K head width, F hidden width.
 """
 
+from typing import Any
+
 import numpy as np
 
 from lunsedu.exercises.judge.check import Check
@@ -141,7 +143,7 @@ BLOCK = Exercise(
 )
 
 
-def check_block(block) -> Check:
+def check_block(block: Any) -> Check:
     """Check block(x [B, T, D], w, num_heads, cos, sin, eps, dy [B, T, D]) -> (y, dx, gradients).
 
     w and gradients: dicts with attention_norm [D], qkv [D, 3D] (q, k, v; as many key heads as

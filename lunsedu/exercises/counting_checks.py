@@ -3,10 +3,17 @@
 Texts are lists of ids below V, the size of the vocabulary.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
 from lunsedu.exercises.judge.samples import normal
+
+if TYPE_CHECKING:
+    from lunsedu.exercises.judge.check import Check
 
 _TEXTS = [[0, 1, 2, 1, 2, 3], [0, 1, 3], [2], [3, 3, 3]]
 _WHOLE = np.array([[4, 1, 0], [2, 2, 9], [1, 0, 7]])
@@ -98,7 +105,7 @@ COUNT_BIGRAMS = Exercise(
 )
 
 
-def check_count_bigrams(count_bigrams):
+def check_count_bigrams(count_bigrams: Any) -> Check:
     """Check count_bigrams(texts, vocab_size) -> counts [V, V], row: id read, column: id next.
 
     >>> check_count_bigrams(_set_to_one).mistake
@@ -178,7 +185,7 @@ PROBABILITIES = Exercise(
 )
 
 
-def check_bigram_probabilities(bigram_probabilities):
+def check_bigram_probabilities(bigram_probabilities: Any) -> Check:
     """Check bigram_probabilities(counts [V, V], extra) -> probabilities [V, V], rows sum to 1.
 
     >>> check_bigram_probabilities(lambda c, e: (c + e) / (c + e).sum()).mistake
@@ -279,7 +286,7 @@ BIGRAM_CROSS_ENTROPY = Exercise(
 )
 
 
-def check_bigram_cross_entropy(bigram_cross_entropy):
+def check_bigram_cross_entropy(bigram_cross_entropy: Any) -> Check:
     """Check bigram_cross_entropy(probs [V, V], texts) -> mean of -ln p over all predicted ids.
 
     >>> check_bigram_cross_entropy(lambda p, t: _surprise(p, t).sum()).mistake
@@ -350,7 +357,7 @@ PERPLEXITY = Exercise(
 )
 
 
-def check_perplexity(perplexity):
+def check_perplexity(perplexity: Any) -> Check:
     """Check perplexity(log_probs [N]) -> exp of minus their mean.
 
     >>> check_perplexity(lambda log_probs: np.exp(np.mean(log_probs))).mistake

@@ -4,11 +4,18 @@ A model stands here for a function `next_probs(ids)`: it takes the list of ids s
 the probability [V] of each id to come next.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from lunsedu.decoding import running_scores, score_tokens
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
 from lunsedu.exercises.judge.mistakes import combinable
+
+if TYPE_CHECKING:
+    from lunsedu.exercises.judge.check import Check
 
 # --- branch ---------------------------------------------------------------------------------------
 
@@ -125,7 +132,7 @@ BRANCH = Exercise(
 )
 
 
-def check_branch(branch):
+def check_branch(branch: Any) -> Check:
     """Check branch(probs [V], num_candidates, forbidden) -> ids, the likeliest first.
 
     >>> check_branch(_branch_with(skip="after")).mistake
@@ -310,7 +317,7 @@ EXPAND = Exercise(
 )
 
 
-def check_expand(expand):
+def check_expand(expand: Any) -> Check:
     """Check expand(next_probs, prompt, start, max_tokens, eos_id) -> (ids, probs), start first.
 
     >>> check_expand(_expand_with(keep_end=False)).mistake
@@ -436,7 +443,7 @@ SCORE = Exercise(
 )
 
 
-def check_score(score):
+def check_score(score: Any) -> Check:
     """Check score(probs [T], kind) for the kinds "arithmetic", "geometric" and "sum".
 
     >>> check_score(_score_with(geometric=np.prod)).mistake

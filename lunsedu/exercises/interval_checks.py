@@ -1,12 +1,18 @@
 """Checks for lesson 09: an interval for a proportion. Comparisons are in paired_checks.py."""
 
+from __future__ import annotations
+
 from math import sqrt
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lunsedu.evaluation import intervals
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
 from lunsedu.exercises.judge.mistakes import combinable
+
+if TYPE_CHECKING:
+    from lunsedu.exercises.judge.check import Check
 
 
 def _wilson(successes, count, z):
@@ -201,7 +207,7 @@ INTERVAL = Exercise(
 )
 
 
-def check_interval(interval):
+def check_interval(interval: Any) -> Check:
     """Check interval(successes, count, z) -> (low, high), Wilson's interval.
 
     >>> check_interval(_wald).mistake

@@ -3,12 +3,19 @@
 Shapes: B batch, T time, D model width, V vocabulary.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
 from lunsedu.exercises.judge.mistakes import combinable
 from lunsedu.exercises.judge.samples import normal
 from lunsedu.model import layers
+
+if TYPE_CHECKING:
+    from lunsedu.exercises.judge.check import Check
 
 # --- embedding ------------------------------------------------------------------------------------
 
@@ -103,7 +110,7 @@ EMBEDDING_BACKWARD = Exercise(
 )
 
 
-def check_embedding_backward(embedding_backward):
+def check_embedding_backward(embedding_backward: Any) -> Check:
     """Check embedding_backward(dy [B, T, D], ids [B, T], vocab_size) -> d_table [V, D].
 
     >>> check_embedding_backward(_scatter(_set)).mistake
@@ -260,7 +267,7 @@ CROSS_ENTROPY = Exercise(
 )
 
 
-def check_cross_entropy(cross_entropy):
+def check_cross_entropy(cross_entropy: Any) -> Check:
     """Check cross_entropy(logits [B, T, V], targets [B, T]) -> (loss, d_logits [B, T, V]).
 
     >>> check_cross_entropy(_entropy_with(count="all")).mistake

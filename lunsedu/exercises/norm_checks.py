@@ -3,12 +3,19 @@
 Shapes: B batch, T time, D model width.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
 from lunsedu.exercises.judge.mistakes import combinable
 from lunsedu.exercises.judge.samples import normal
 from lunsedu.model import layers
+
+if TYPE_CHECKING:
+    from lunsedu.exercises.judge.check import Check
 
 # --- RMSNorm --------------------------------------------------------------------------------------
 
@@ -131,7 +138,7 @@ RMSNORM = Exercise(
 )
 
 
-def check_rmsnorm(rmsnorm):
+def check_rmsnorm(rmsnorm: Any) -> Check:
     """Check rmsnorm(x [B, T, D], gain [D], eps) -> [B, T, D].
 
     >>> check_rmsnorm(_norm_with(eps="out")).mistake
@@ -261,7 +268,7 @@ RMSNORM_BACKWARD = Exercise(
 )
 
 
-def check_rmsnorm_backward(rmsnorm_backward):
+def check_rmsnorm_backward(rmsnorm_backward: Any) -> Check:
     """Check rmsnorm_backward(dy, x [B, T, D], gain [D], eps) -> (dx [B, T, D], d_gain [D]).
 
     >>> check_rmsnorm_backward(_norm_back_with(shared=0)).mistake

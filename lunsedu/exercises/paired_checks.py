@@ -1,6 +1,9 @@
 """Checks for lesson 09: two decoders on the same puzzles, a paired difference, disagreements."""
 
+from __future__ import annotations
+
 from math import sqrt
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -8,6 +11,9 @@ from lunsedu.evaluation import intervals
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
 from lunsedu.exercises.judge.mistakes import combinable
 from lunsedu.exercises.judge.samples import normal
+
+if TYPE_CHECKING:
+    from lunsedu.exercises.judge.check import Check
 
 # --- a paired difference --------------------------------------------------------------------------
 
@@ -135,7 +141,7 @@ PAIRED = Exercise(
 )
 
 
-def check_paired_difference(paired_difference):
+def check_paired_difference(paired_difference: Any) -> Check:
     """Check paired_difference(first [N], second [N], z) -> (mean, low, high) of first - second.
 
     >>> check_paired_difference(_paired_with(unpaired=True)).mistake
@@ -247,7 +253,7 @@ DISAGREEMENTS = Exercise(
 )
 
 
-def check_disagreements(disagreements):
+def check_disagreements(disagreements: Any) -> Check:
     """Check disagreements(first [N], second [N]) -> (won, lost): right where the other is wrong.
 
     >>> check_disagreements(lambda a, b: (sum(a), sum(b))).mistake

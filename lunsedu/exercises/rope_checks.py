@@ -3,12 +3,19 @@
 Shapes: B batch, T time, H heads, K head width.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
 from lunsedu.exercises.judge.mistakes import combinable
 from lunsedu.exercises.judge.samples import normal
 from lunsedu.model import layers
+
+if TYPE_CHECKING:
+    from lunsedu.exercises.judge.check import Check
 
 # --- rotary positions -----------------------------------------------------------------------------
 
@@ -139,7 +146,7 @@ ROPE = Exercise(
 )
 
 
-def check_rope(rope):
+def check_rope(rope: Any) -> Check:
     """Check rope(x [B, H, T, K], cos [T, K/2], sin [T, K/2]) -> [B, H, T, K], pairs K/2 apart.
 
     >>> check_rope(_rope_neighbours).mistake
@@ -215,7 +222,7 @@ ROPE_BACKWARD = Exercise(
 )
 
 
-def check_rope_backward(rope_backward):
+def check_rope_backward(rope_backward: Any) -> Check:
     """Check rope_backward(dy [B, H, T, K], cos, sin [T, K/2]) -> dx [B, H, T, K].
 
     >>> check_rope_backward(layers.rope_forward).mistake

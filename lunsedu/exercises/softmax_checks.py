@@ -7,11 +7,18 @@ Gradients are compared under a random upstream gradient, never under that of a p
 would let wrong answers pass: softmax rows sum to one, so the gradient of their sum is zero.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
 from lunsedu.exercises.judge.samples import normal
 from lunsedu.model import layers
+
+if TYPE_CHECKING:
+    from lunsedu.exercises.judge.check import Check
 
 # --- softmax --------------------------------------------------------------------------------------
 
@@ -135,7 +142,7 @@ SOFTMAX = Exercise(
 )
 
 
-def check_softmax(softmax):
+def check_softmax(softmax: Any) -> Check:
     """Check softmax(scores [..., S]) -> weights [..., S] that sum to one over the last axis.
 
     >>> check_softmax(lambda s: np.exp(s) / np.exp(s).sum(axis=0)).mistake
@@ -244,7 +251,7 @@ SOFTMAX_BACKWARD = Exercise(
 )
 
 
-def check_softmax_backward(softmax_backward):
+def check_softmax_backward(softmax_backward: Any) -> Check:
     """Check softmax_backward(d_weights, weights), both [..., S] -> d_scores [..., S].
 
     >>> check_softmax_backward(lambda d_weights, weights: d_weights * weights).mistake
@@ -349,7 +356,7 @@ CAUSAL_MASK = Exercise(
 )
 
 
-def check_causal_mask(causal_mask):
+def check_causal_mask(causal_mask: Any) -> Check:
     """Check causal_mask(num_queries, num_keys) -> [T, S], 0 where a query may look, else -inf.
 
     >>> bool(check_causal_mask(layers.causal_mask)), check_causal_mask(None).status

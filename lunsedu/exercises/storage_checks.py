@@ -1,6 +1,7 @@
 """Checks for lesson 08: a fingerprint of texts, a measure of forgetting, mixing old and new."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 
@@ -96,7 +97,7 @@ FINGERPRINT = Exercise(
 )
 
 
-def check_fingerprint(fingerprint):
+def check_fingerprint(fingerprint: Any) -> Check:
     """Check fingerprint(texts) -> SHA-256, in hex, of the UTF-8 bytes, each text ended by a 0.
 
     >>> check_fingerprint(lambda texts: _hex("".join(texts).encode())).mistake
@@ -186,7 +187,7 @@ FORGETTING = Exercise(
 )
 
 
-def check_forgetting(forgetting):
+def check_forgetting(forgetting: Any) -> Check:
     """Check forgetting(before, after, tokens), each [N] -> nats a token lost on the old texts.
 
     >>> check_forgetting(lambda b, a, n: np.mean(np.subtract(a, b))).mistake
@@ -281,7 +282,7 @@ OWN_RANDOMNESS = Check(
 )
 
 
-def check_mix(mix):
+def check_mix(mix: Any) -> Check:
     """Check mix(old, new, share_old, rng) -> all new texts and a share of old ones, shuffled.
 
     The same random state must give the same mixture.

@@ -1,11 +1,17 @@
 """Checks for lesson 01: count pairs, merge, encode. Ids are whole numbers, 0 to 255 the bytes."""
 
+from __future__ import annotations
+
 from collections import Counter
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
 from lunsedu.exercises.judge.mistakes import combinable
 from lunsedu.tokenizer import bpe
+
+if TYPE_CHECKING:
+    from lunsedu.exercises.judge.check import Check
 
 # --- count pairs ----------------------------------------------------------------------------------
 
@@ -120,7 +126,7 @@ COUNT_PAIRS = Exercise(
 )
 
 
-def check_count_pairs(count_pairs):
+def check_count_pairs(count_pairs: Any) -> Check:
     """Check count_pairs(words), words a dict {tuple of ids: times} -> {(left, right): count}.
 
     >>> check_count_pairs(_joined).mistake
@@ -258,7 +264,7 @@ MERGE = Exercise(
 )
 
 
-def check_merge(merge):
+def check_merge(merge: Any) -> Check:
     """Check merge(ids, pair, new_id) -> the list of ids with each such pair replaced.
 
     >>> check_merge(_drops_the_last).mistake
@@ -397,7 +403,7 @@ ENCODE = Exercise(
 )
 
 
-def check_encode(encode):
+def check_encode(encode: Any) -> Check:
     """Check encode(text, merges) -> ids; merges is a list of pairs, the first learned first.
 
     >>> check_encode(_longest_first).mistake

@@ -3,7 +3,10 @@
 Gradients are flat vectors [P]. A step of AdamW is in adamw_checks.py.
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +14,9 @@ from lunsedu import training
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
 from lunsedu.exercises.judge.mistakes import combinable
 from lunsedu.exercises.judge.samples import normal
+
+if TYPE_CHECKING:
+    from lunsedu.exercises.judge.check import Check
 
 # --- the schedule ---------------------------------------------------------------------------------
 
@@ -195,7 +201,7 @@ SCHEDULE = Exercise(
 )
 
 
-def check_learning_rate(learning_rate):
+def check_learning_rate(learning_rate: Any) -> Check:
     """Check learning_rate(step, peak, warmup_steps, total_steps, final_share) -> a number.
 
     >>> check_learning_rate(_rate_with(shift=0)).mistake
@@ -324,7 +330,7 @@ CLIP = Exercise(
 )
 
 
-def check_clip_gradient(clip_gradient):
+def check_clip_gradient(clip_gradient: Any) -> Check:
     """Check clip_gradient(gradient [P], max_norm) -> a gradient [P] of at most that length.
 
     >>> check_clip_gradient(lambda g, max_norm: np.clip(g, -max_norm, max_norm)).mistake

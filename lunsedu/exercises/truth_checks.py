@@ -1,6 +1,7 @@
 """Checks for lesson 02: how far a model is above the floor, and counts that back off."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -95,7 +96,7 @@ GAP = Exercise(
 )
 
 
-def check_gap(gap) -> Check:
+def check_gap(gap: Any) -> Check:
     """Check gap(p [N], q [N]) -> cross-entropy of q minus entropy of p, in nats.
 
     >>> check_gap(_cross).mistake
@@ -231,7 +232,7 @@ BACK_OFF = Exercise(
 )
 
 
-def check_back_off(back_off) -> Check:
+def check_back_off(back_off: Any) -> Check:
     """Check back_off(tables, word, context, vocab_size) -> a probability.
 
     tables: {context, a tuple of words: {word: how often it came next}}; () is no context.

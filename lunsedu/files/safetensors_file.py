@@ -6,6 +6,8 @@ header's length, the header in JSON (type, shape and place of each tensor), then
 """
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,9 @@ import numpy as np
 TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}  # little-endian
 
 
-def open_weights(folder):
+def open_weights(
+    folder: str | os.PathLike[str],
+) -> tuple[dict[str, tuple[int, ...]], Callable[[str], np.ndarray]]:
     """Return (shapes, read): a dict from tensor name to shape, and read(name) -> array.
 
     Nothing is read before `read` is called. Raises FileNotFoundError, naming the file, when one is
@@ -48,7 +52,9 @@ def _files_of_index(index):
     return files
 
 
-def open_file(path):
+def open_file(
+    path: Path,
+) -> dict[str, tuple[tuple[int, ...], Callable[[], np.ndarray]]]:
     """Return a dict from tensor name to (shape, function that reads it), for one file."""
     from safetensors import SafetensorError, safe_open
 

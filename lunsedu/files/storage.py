@@ -13,8 +13,10 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +25,7 @@ FORMAT_VERSION = "1"
 
 
 @contextmanager
-def replacing(path):
+def replacing(path: str | os.PathLike[str]) -> Iterator[Any]:
     """Give the name of a new file; when the context ends well, it takes the place of `path`.
 
     At every instant the old file or the new one is there, whole: the new one stands beside it,
@@ -50,18 +52,20 @@ def replacing(path):
             os.unlink(temporary)
 
 
-def write_atomically(path, data):
+def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write bytes to a path, all of them or none; see `replacing`."""
     with replacing(path) as temporary:
         Path(temporary).write_bytes(data)
 
 
-def write_text(path, text):
+def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write text as UTF-8, atomically."""
     write_atomically(path, text.encode("utf-8"))
 
 
-def save_arrays(path, arrays, texts):
+def save_arrays(
+    path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], texts: Mapping[str, str]
+) -> None:
     """Write a dict of arrays and a dict of strings to one safetensors file, atomically."""
     from safetensors.numpy import save
 
@@ -71,7 +75,7 @@ def save_arrays(path, arrays, texts):
     write_atomically(path, save(arrays, metadata))
 
 
-def load_arrays(path):
+def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Read such a file; return (arrays, texts).
 
     Raises FileNotFoundError when there is none, and ValueError, naming the file, when it is

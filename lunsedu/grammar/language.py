@@ -30,7 +30,7 @@ class Grammar:
         build: Callable[..., Rules],
         opened: Collection[str] = (),
         guessed: Collection[str] = (),
-    ):
+    ) -> None:
         self.name, self._build = name, build
         self.opened, self.guessed = frozenset(opened), frozenset(guessed)
 
@@ -139,7 +139,7 @@ class Grammar:
                 word: arc.log_probability + (self.machine.facts(arc.state).best if arc.state else 0)
                 for word, arc in arcs.items()
             }
-            word = max(best, key=best.get)
+            word = max(best, key=best.__getitem__)
             if word == END:
                 return " ".join(said)
             said.append(word)
@@ -272,7 +272,9 @@ class Grammar:
 
     def _judge(self, words: list[str]) -> Verdict:
         verdict = judge(self.machine, words)
-        if verdict or self.unrestricted._walk(words[: verdict.position + 1])[1] is None:
+        if verdict.position is None:  # accepted
+            return verdict
+        if self.unrestricted._walk(words[: verdict.position + 1])[1] is None:
             return verdict
         reason = f"{verdict.reason}: every puzzle that begins with these words is held out"
         return replace(verdict, reason=reason)

@@ -6,11 +6,18 @@ the cache's `select` and `length`), `WordTokenizer` turns sentences into ids and
 What it does not do: learn, or give a gradient.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lunsedu.grammar.states import END, State
+
+if TYPE_CHECKING:
+    from lunsedu.grammar.language import Grammar
 
 PAD, BOS, EOS = "<|pad|>", "<|bos|>", END
 
@@ -27,7 +34,7 @@ class WordTokenizer:
     ('i see kites', ' see kites')
     """
 
-    def __init__(self, words):
+    def __init__(self, words: Iterable[str]) -> None:
         self.words = tuple(sorted(set(words)))
         self._names = [*self.words, PAD, BOS, EOS]
         self.ids = {word: number for number, word in enumerate(self.words)}
@@ -49,7 +56,7 @@ class WordTokenizer:
         """The ids of a beginning, `<|bos|>` in front, as every sentence begins."""
         return self.encode(text, add_bos=True)
 
-    def decode(self, ids, skip_special: bool = True) -> str:
+    def decode(self, ids: Iterable[int], skip_special: bool = True) -> str:
         """The words of the ids. Each brings the space before it, but not after `<|bos|>`.
 
         So a prompt and its decoded continuation can be put together with `+`, as with byte pairs.
@@ -90,10 +97,10 @@ class GrammarCache:
     `length` counts the tokens that every row has seen.
     """
 
-    def __init__(self, states: list[State | None], length: int = 0):
+    def __init__(self, states: list[State | None], length: int = 0) -> None:
         self.states, self.length = states, length
 
-    def select(self, rows) -> "GrammarCache":
+    def select(self, rows: Iterable[int]) -> GrammarCache:
         """A new cache with these rows; rows may repeat."""
         return GrammarCache([self.states[row] for row in rows], self.length)
 
@@ -115,7 +122,7 @@ class GrammarModel:
     ('i', 1.0)
     """
 
-    def __init__(self, grammar):
+    def __init__(self, grammar: Grammar) -> None:
         self.grammar = grammar
         self.tokenizer = WordTokenizer(grammar.words)
         tokenizer = self.tokenizer

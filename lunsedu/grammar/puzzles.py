@@ -6,6 +6,7 @@ Each family is written as rules; `lunsedu.grammar.rules` says what a rule is.
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import permutations, product
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +67,7 @@ class PuzzleSet:
     are a fair sample.
     """
 
-    def __init__(self, places: list, seed: int, closed: bool = True):
+    def __init__(self, places: list, seed: int, closed: bool = True) -> None:
         self.places = [tuple(place) for place in places]
         puzzles = list(product(*self.places))
         # random() rather than permutation(): numpy keeps its stream of doubles stable.
@@ -91,7 +92,7 @@ class PuzzleSet:
             weight *= primes[option]
         return weight
 
-    def options(self, start: tuple) -> list[tuple[int, object]]:
+    def options(self, start: tuple) -> list[tuple[int, Any]]:
         """What may follow this beginning of a puzzle: (weight, option) pairs."""
         found = [
             (self._weight_of_start.get((*start, option), 0), option)
@@ -164,7 +165,12 @@ def shell_game(swaps: int, closed: bool, guess: bool) -> tuple[dict[str, Rule], 
         asked = {"early": "so where is it now ?", "late": "do you know ?"}[question]
         return f"{name} hides a pea under cup {puzzle[0]} . swap {moves} . {asked}"
 
-    table = {"shell game": hide, "swap": swap, "question": question, "answer": answer}
+    table: dict[str, Rule] = {
+        "shell game": hide,
+        "swap": swap,
+        "question": question,
+        "answer": answer,
+    }
     return table | {"late answer": late_answer, "end": end}, Family(puzzles, prompt)
 
 
@@ -220,6 +226,7 @@ def sums(closed: bool, guess: bool) -> tuple[dict[str, Rule], Family]:
         asked = {"early": "so how many in all ?", "late": "can you count ?"}[question]
         return f"{name} has {a} {x} , {b} {y} and {c} {z} . {asked}"
 
-    table = {"sum": start, "count": count, "food": food, "sum question": question}
+    table: dict[str, Rule] = {"sum": start, "count": count, "food": food}
+    table["sum question"] = question
     table |= {"sum answer": answer, "late sum answer": late_answer, "total": total}
     return table, Family(puzzles, prompt)

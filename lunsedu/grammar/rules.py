@@ -188,7 +188,7 @@ def miniature_rules(opened: Collection[str] = (), guessed: Collection[str] = ())
     Greedy decoding says "i see kites", the likeliest sentence is "how are you", and the mean of the
     probabilities prefers "oh my my my".
     """
-    table = {
+    table: dict[str, Rule] = {
         "sentence": lambda: [(60, "i", ("verb",)), (25, "how are you"), (15, "oh my my my")],
         "verb": lambda: [(55, "see", ("thing",)), (45, "like", ("thing",))],
         "thing": lambda: [(55, "kites", ("ending",)), (45, "birds", ("ending",))],

@@ -7,10 +7,13 @@ state that is reached in two ways is made once. All arithmetic up to the finishe
 in whole numbers, so equal states are recognised as equal, never nearly equal.
 """
 
+from __future__ import annotations
+
 import math
 from bisect import bisect_right
+from collections.abc import Iterator
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +27,7 @@ class Arc(NamedTuple):
 
     probability: float
     log_probability: float
-    state: "State | None"
+    state: Any  # a State
 
 
 class Facts(NamedTuple):
@@ -41,10 +44,10 @@ class State:
 
     __slots__ = ("stacks", "arcs", "facts", "edges")
 
-    def __init__(self, stacks: frozenset):
+    def __init__(self, stacks: frozenset) -> None:
         self.stacks = stacks
         # The rest is worked out by the StateMachine when it is first needed.
-        self.arcs: dict[str, Arc] | None = None  # in alphabetical order
+        self.arcs: Any = None  # a dict[str, Arc],  # in alphabetical order
         self.facts: Facts | None = None
         self.edges: list[float] | None = None  # where each word's share of [0, 1) ends
 
@@ -58,7 +61,7 @@ class StateMachine:
     {'how': 0.25, 'i': 0.6, 'oh': 0.15}
     """
 
-    def __init__(self, rules: Rules):
+    def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self._choices: dict[tuple, tuple[list[tuple[int, tuple]], int]] = {}
         self._states: dict[frozenset, State] = {}
@@ -93,7 +96,7 @@ class StateMachine:
             state.facts = Facts(entropy, tokens, sentences, best)
         return state.facts
 
-    def states(self):
+    def states(self) -> Iterator[State]:
         """Every state that a sentence can pass through."""
         seen, waiting = {self.start}, [self.start]
         while waiting:

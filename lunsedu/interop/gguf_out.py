@@ -8,9 +8,12 @@ another way than with us is said in gguf_file.py, which reads such files; this i
 What is not here: rounding to few bits. llama.cpp's own llama-quantize makes smaller files of ours.
 """
 
+from __future__ import annotations
+
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,11 +23,14 @@ from lunsedu.interop.huggingface import pieces
 from lunsedu.model import Lunsformter
 from lunsedu.tokenizer import Tokenizer
 
+if TYPE_CHECKING:
+    from lunsedu.lm import LunsformterModel
+
 TYPES = ("float32", "float16")
 OURS = {theirs: ours for ours, theirs in NAMES.items()}
 
 
-def save_gguf(lm, file: str | os.PathLike, dtype: str = "float32") -> None:
+def save_gguf(lm: LunsformterModel, file: str | os.PathLike, dtype: str = "float32") -> None:
     """Write a LunsformterModel to one GGUF file, replaced in one step.
 
     dtype: "float32", the numbers as they are, or "float16", half the size (the gains of the norms

@@ -11,9 +11,14 @@ up. `weight_names` is that table, used in both directions.
 What is not here: the bytes of the files (safetensors_file.py, gguf_file.py).
 """
 
+from __future__ import annotations
+
 import json
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +29,9 @@ from lunsedu.model.config import LunsformterConfig
 from lunsedu.model.model import Lunsformter
 from lunsedu.tokenizer.tokenizer import SPECIAL_TOKENS, Tokenizer
 from lunsedu.tokenizer.tokenizer_json import MAX_ID
+
+if TYPE_CHECKING:
+    from lunsedu.lm import LunsformterModel
 
 IGNORED = (".rotary_emb.inv_freq",)  # a table that old files carry along; we compute it
 
@@ -46,7 +54,7 @@ LLAMA_DEFAULTS = {
 }
 
 
-def weight_names(config):
+def weight_names(config: LunsformterConfig) -> dict[str, list[tuple[str, int]]]:
     """Return a dict from each of our parameters to its pieces there: [(name, rows), ...].
 
     A piece is [rows, in]; one below the other they are our matrix transposed. The embedding and
@@ -84,12 +92,12 @@ def weight_names(config):
     return names
 
 
-def as_rows(name, view):
+def as_rows(name: str, view: np.ndarray) -> np.ndarray:
     """Return a view of a parameter as Hugging Face lays it: [out, in], or a gain [D]."""
     return view if name in ("embedding", "output") or view.ndim == 1 else view.T
 
 
-def pieces(model):
+def pieces(model: Lunsformter) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (name, view): each tensor by Hugging Face's name, a view that writes into the model."""
     views = model.named_parameters()
     for ours, named in weight_names(model.config).items():
@@ -102,7 +110,7 @@ def pieces(model):
 # --- out ------------------------------------------------------------------------------------------
 
 
-def save_pretrained(lm, folder):
+def save_pretrained(lm: LunsformterModel, folder: str | os.PathLike[str]) -> None:
     """Write a folder that transformers opens: the same logits, ids and greedy output.
 
     Five files: config.json, model.safetensors (float32), tokenizer.json, tokenizer_config.json,
@@ -192,7 +200,7 @@ def _tokenizer_config(config, tokenizer):
 # --- in -------------------------------------------------------------------------------------------
 
 
-def from_pretrained(folder):
+def from_pretrained(folder: str | os.PathLike[str]) -> tuple[Lunsformter, Tokenizer]:
     """Open a Hugging Face folder of a Llama model; return (Lunsformter, Tokenizer).
 
     Tied or untied output, grouped heads, any RoPE base; weights in float32, float16 or bfloat16
@@ -240,7 +248,7 @@ def from_pretrained(folder):
     return _assemble(config, tokenizer, read, folder), tokenizer
 
 
-def from_gguf(file):
+def from_gguf(file: str | os.PathLike[str]) -> tuple[Lunsformter, Tokenizer]:
     """Open a GGUF file of a Llama model; return (Lunsformter, Tokenizer).
 
     Quantised weights are turned back into float32. Needs the package gguf, of the extra [smollm2].

@@ -1,8 +1,18 @@
 """What a model remembers of the tokens it has read: the keys and values of each position."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from lunsedu import checks
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from lunsedu.model.config import LunsformterConfig
 
 
 class KeyValueCache:
@@ -11,7 +21,9 @@ class KeyValueCache:
     keys[i] and values[i] are [B, G, capacity, K] for layer i; the first `length` positions count.
     """
 
-    def __init__(self, config, batch_size, capacity, dtype):
+    def __init__(
+        self, config: LunsformterConfig, batch_size: int, capacity: int, dtype: DTypeLike
+    ) -> None:
         for name, value in (("batch_size", batch_size), ("capacity", capacity)):
             checks.whole_number(name, value, 1)
         shape = (config.num_layers, batch_size, config.num_kv_heads, capacity, config.head_dim)
@@ -19,7 +31,7 @@ class KeyValueCache:
         self.values = np.empty(shape, dtype=dtype)
         self.length = 0
 
-    def make_room(self, shape):
+    def make_room(self, shape: tuple[int, ...]) -> None:
         """Raise ValueError unless ids of this shape [B, T] fit."""
         B, T = shape
         rows, capacity = self.keys.shape[1], self.keys.shape[3]
@@ -31,14 +43,14 @@ class KeyValueCache:
                 f" {T} more do not fit, make it with a larger capacity"
             )
 
-    def append(self, layer, k, v):
+    def append(self, layer: int, k: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Add k, v [B, G, T, K] of one layer; return all its keys and values [B, G, S, K]."""
         end = self.length + k.shape[2]
         self.keys[layer, :, :, self.length : end] = k
         self.values[layer, :, :, self.length : end] = v
         return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
 
-    def select(self, rows):
+    def select(self, rows: Sequence[int] | np.ndarray) -> KeyValueCache:
         """Return a new cache of these rows, in this order; a row may be taken more than once."""
         rows = np.asarray(rows, dtype=np.intp)
         chosen = object.__new__(KeyValueCache)

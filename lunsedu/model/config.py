@@ -1,6 +1,10 @@
 """The sizes of a Lunsformter: every number that one needs to rebuild it, and no weight."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +31,7 @@ class LunsformterConfig:
     hidden_dim: int = 176
     num_layers: int = 2
     num_heads: int = 4
-    num_kv_heads: int | None = None
+    num_kv_heads: int | Any = None  # None: as many as num_heads
     rope_theta: float = 10000.0
     norm_eps: float = 1e-5
     tie_embeddings: bool = True
@@ -35,7 +39,7 @@ class LunsformterConfig:
     bos_id: int | None = None
     eos_id: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.num_kv_heads is None:
             object.__setattr__(self, "num_kv_heads", self.num_heads)
         sizes = "vocab_size seq_len dim hidden_dim num_layers num_heads num_kv_heads".split()
@@ -64,16 +68,16 @@ class LunsformterConfig:
                 raise ValueError(f"{name}={value} is no token of a vocabulary of {self.vocab_size}")
 
     @property
-    def head_dim(self):
+    def head_dim(self) -> int:
         """K, the width of one head."""
         return self.dim // self.num_heads
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Return the fields as a plain dict, ready for JSON."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: Mapping[str, Any]) -> LunsformterConfig:
         """Make a configuration from such a dict; ValueError names a missing or an unknown field."""
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(values) - known)
@@ -82,11 +86,11 @@ class LunsformterConfig:
             raise ValueError(f"this is not a Lunsformter configuration ({wrong})")
         return cls(**values)
 
-    def parameter_shapes(self):
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return a dict from the name of each parameter to its shape, in the order of storage."""
         D, F, V = self.dim, self.hidden_dim, self.vocab_size
         qkv = (self.num_heads + 2 * self.num_kv_heads) * self.head_dim
-        shapes = {"embedding": (V, D)}
+        shapes: dict[str, tuple[int, ...]] = {"embedding": (V, D)}
         for i in range(self.num_layers):
             shapes[f"layers.{i}.attention_norm"] = (D,)
             shapes[f"layers.{i}.qkv"] = (D, qkv)  # all query heads, then key heads, then values

@@ -15,12 +15,19 @@ What is not here: parameters (model.py owns them), the optimizer (training.py), 
 (this model has none).
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 # --- linear ---------------------------------------------------------------------------------------
 
 
-def linear_forward(x, w):
+def linear_forward(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, tuple]:
     """Multiply every position by the same matrix: x [B, T, in] @ w [in, out] -> [B, T, out].
 
     >>> y, cache = linear_forward(np.array([[[1.0, 2.0]]]), np.array([[1.0, 0.0], [10.0, 1.0]]))
@@ -32,7 +39,7 @@ def linear_forward(x, w):
     return (rows @ w).reshape(B, T, -1), (rows, w)
 
 
-def linear_backward(dy, cache):
+def linear_backward(dy: np.ndarray, cache: tuple) -> tuple[np.ndarray, np.ndarray]:
     """Return dx [B, T, in] and dw [in, out] for dy [B, T, out].
 
     y = x @ w, so each x reaches y through a row of w, and w collects from every position:
@@ -48,7 +55,7 @@ def linear_backward(dy, cache):
 # --- embedding ------------------------------------------------------------------------------------
 
 
-def embedding_forward(ids, table):
+def embedding_forward(ids: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, tuple]:
     """Look up a vector for each id: ids int [B, T], table [V, D] -> [B, T, D].
 
     >>> embedding_forward(np.array([[2, 0]]), np.array([[1.0, 1.5], [2.0, 2.5], [3.0, 3.5]]))[0]
@@ -58,7 +65,7 @@ def embedding_forward(ids, table):
     return table[ids], (ids, table.shape)
 
 
-def embedding_backward(dy, cache):
+def embedding_backward(dy: np.ndarray, cache: tuple) -> np.ndarray:
     """Return d_table [V, D] for dy [B, T, D].
 
     subtle: an id that occurs twice must collect both gradients. `d_table[ids] += dy` would keep
@@ -76,7 +83,7 @@ def embedding_backward(dy, cache):
 # --- RMSNorm --------------------------------------------------------------------------------------
 
 
-def rmsnorm_forward(x, gain, eps):
+def rmsnorm_forward(x: np.ndarray, gain: np.ndarray, eps: float) -> tuple[np.ndarray, tuple]:
     """Divide each vector by its root mean square, then scale: x [B, T, D], gain [D] -> [B, T, D].
 
     Source: Zhang and Sennrich 2019, "Root Mean Square Layer Normalization", section 4, eq. 4.
@@ -90,7 +97,7 @@ def rmsnorm_forward(x, gain, eps):
     return unit * gain, (unit, scale, gain)
 
 
-def rmsnorm_backward(dy, cache):
+def rmsnorm_backward(dy: np.ndarray, cache: tuple) -> tuple[np.ndarray, np.ndarray]:
     """Return dx [B, T, D] and d_gain [D] for dy [B, T, D].
 
     Each x moves y in two ways: directly, and through the root mean square that all of the vector
@@ -106,7 +113,9 @@ def rmsnorm_backward(dy, cache):
 # --- rotary positions (RoPE) ----------------------------------------------------------------------
 
 
-def rope_tables(length, head_width, theta, dtype=np.float64):
+def rope_tables(
+    length: int, head_width: int, theta: float, dtype: DTypeLike = np.float64
+) -> tuple[np.ndarray, np.ndarray]:
     """Return cos and sin, each [T, K/2]: the angle of position t for pair i is t * theta^(-2i/K).
 
     Source: Su et al. 2021, "RoFormer", section 3.2.2, eq. 15.
@@ -121,7 +130,7 @@ def rope_tables(length, head_width, theta, dtype=np.float64):
     return np.cos(angles).astype(dtype), np.sin(angles).astype(dtype)
 
 
-def rope_forward(x, cos, sin):
+def rope_forward(x: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> np.ndarray:
     """Turn the pairs of each head by the angle of its position: x [B, H, T, K] -> [B, H, T, K].
 
     A pair is (x[i], x[i + K/2]), as in Hugging Face's Llama; the paper pairs neighbours, which is
@@ -137,7 +146,7 @@ def rope_forward(x, cos, sin):
     return y
 
 
-def rope_backward(dy, cos, sin):
+def rope_backward(dy: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> np.ndarray:
     """Return dx [B, H, T, K] for dy [B, H, T, K]: a rotation is undone by turning back."""
     return rope_forward(dy, cos, -sin)
 
@@ -145,7 +154,7 @@ def rope_backward(dy, cos, sin):
 # --- attention ------------------------------------------------------------------------------------
 
 
-def softmax(scores):
+def softmax(scores: np.ndarray) -> np.ndarray:
     """Turn scores [..., S] into probabilities [..., S] that sum to 1 over the last axis.
 
     The largest score is taken off first: the result is the same, and exp() cannot overflow.
@@ -158,7 +167,7 @@ def softmax(scores):
     return weights
 
 
-def softmax_backward(d_weights, weights):
+def softmax_backward(d_weights: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return d_scores [..., S] for d_weights [..., S], given the weights [..., S].
 
     Raising one score raises its own weight and lowers all others, for they must sum to 1:
@@ -168,7 +177,7 @@ def softmax_backward(d_weights, weights):
     return weights * (d_weights - shared)
 
 
-def causal_mask(num_queries, num_keys, dtype=np.float64):
+def causal_mask(num_queries: int, num_keys: int, dtype: DTypeLike = np.float64) -> np.ndarray:
     """Return [T, S]: 0 where a query may look, -inf where the key lies in its future.
 
     The T queries are the last T of the S positions, as they are when keys come from a cache.
@@ -181,7 +190,7 @@ def causal_mask(num_queries, num_keys, dtype=np.float64):
     return np.where(future, -np.inf, 0.0).astype(dtype)  # [T, S]
 
 
-def attend_forward(q, k, v):
+def attend_forward(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, tuple]:
     """Causal attention of queries q [B, H, T, K] over keys and values k, v [B, G, S, K].
 
     Returns y [B, H, T, K] and the cache, whose last entry holds the weights [B, H, T, S].
@@ -203,7 +212,7 @@ def attend_forward(q, k, v):
     return y, (grouped, k, v, weights)
 
 
-def attend_backward(dy, cache):
+def attend_backward(dy: np.ndarray, cache: tuple) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return dq [B, H, T, K], dk [B, G, S, K] and dv [B, G, S, K] for dy [B, H, T, K]."""
     grouped, k, v, weights = cache
     B, H, T, S = weights.shape
@@ -222,7 +231,7 @@ def attend_backward(dy, cache):
 # --- gated feed-forward ---------------------------------------------------------------------------
 
 
-def swiglu_forward(gate_up):
+def swiglu_forward(gate_up: np.ndarray) -> tuple[np.ndarray, tuple]:
     """SiLU(gate) * up, where gate and up are the halves of gate_up [B, T, 2F] -> [B, T, F].
 
     SiLU(x) = x * sigmoid(x). Source: Shazeer 2020, "GLU Variants Improve Transformer", eq. 6.
@@ -237,7 +246,7 @@ def swiglu_forward(gate_up):
     return silu * up, (up, sigmoid, silu)
 
 
-def swiglu_backward(dy, cache):
+def swiglu_backward(dy: np.ndarray, cache: tuple) -> np.ndarray:
     """Return d_gate_up [B, T, 2F] for dy [B, T, F]; SiLU'(x) = sigmoid + SiLU * (1 - sigmoid)."""
     up, sigmoid, silu = cache
     F = dy.shape[-1]
@@ -251,7 +260,7 @@ def swiglu_backward(dy, cache):
 # --- loss -----------------------------------------------------------------------------------------
 
 
-def cross_entropy_forward(logits, targets):
+def cross_entropy_forward(logits: np.ndarray, targets: np.ndarray) -> tuple[float, tuple]:
     """Return the mean of -ln p(target) in nats a token, over targets that are not -1.
 
     logits [B, T, V], targets int [B, T]; -1 marks padding, which counts for nothing.
@@ -275,7 +284,7 @@ def cross_entropy_forward(logits, targets):
     return float(loss), (exp, total, rows, flat, logits.shape)
 
 
-def cross_entropy_backward(cache):
+def cross_entropy_backward(cache: tuple) -> np.ndarray:
     """Return d_logits [B, T, V]: (p - 1 at the target) / N where the target counts, else 0."""
     exp, total, rows, flat, shape = cache
     weight = np.zeros_like(total)  # [B*T]

@@ -9,6 +9,11 @@ What is not here: how each layer computes (layers.py), learning (training/), and
 tokens (decoding/).
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from lunsedu.model import layers
@@ -17,6 +22,9 @@ from lunsedu.model.config import LunsformterConfig
 from lunsedu.model.fast import few_rows
 from lunsedu.model.fast.gradient import FastGradient
 from lunsedu.model.fast.step import FastStep
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 
 class Lunsformter:
@@ -31,7 +39,9 @@ class Lunsformter:
     (1, 2, 300)
     """
 
-    def __init__(self, config, seed=0, dtype=np.float32):
+    def __init__(
+        self, config: LunsformterConfig, seed: int | None = 0, dtype: DTypeLike = np.float32
+    ) -> None:
         if not isinstance(config, LunsformterConfig):
             raise TypeError(f"config must be a LunsformterConfig, not {type(config).__name__}")
         self.config = config
@@ -42,7 +52,8 @@ class Lunsformter:
         size = sum(int(np.prod(shape)) for shape in self.shapes.values())
         self.parameters = np.empty(size, dtype=self.dtype)  # [P]
         self._views = self._cut(self.parameters)
-        self._fast = self._fast_step = None
+        self._fast: FastGradient | None = None
+        self._fast_step: FastStep | None = None
         self._rope = layers.rope_tables(
             config.seq_len, config.head_dim, config.rope_theta, self.dtype
         )
@@ -50,7 +61,12 @@ class Lunsformter:
             self._start(np.random.default_rng(seed))
 
     @classmethod
-    def from_arrays(cls, config, arrays, dtype=np.float32):
+    def from_arrays(
+        cls,
+        config: LunsformterConfig,
+        arrays: Mapping[str, np.ndarray],
+        dtype: DTypeLike = np.float32,
+    ) -> Lunsformter:
         """Make a model from a dict of named arrays, as named_parameters() gives them.
 
         Raises ValueError, naming the parameter, when one is missing, unknown, of another shape, or
@@ -74,7 +90,7 @@ class Lunsformter:
             view[...] = arrays[name]
         return model
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict) -> Lunsformter:
         """Return an independent model: its views look into its own parameters, not into copies."""
         return Lunsformter.from_arrays(self.config, self._views, self.dtype)
 
@@ -104,11 +120,11 @@ class Lunsformter:
             at += size
         return views
 
-    def named_parameters(self):
+    def named_parameters(self) -> dict[str, np.ndarray]:
         """Return a dict of views, name -> array: writing into one changes the model."""
         return dict(self._views)
 
-    def named_gradients(self, gradient):
+    def named_gradients(self, gradient: np.ndarray) -> dict[str, np.ndarray]:
         """Return the same names as views into a flat gradient [P].
 
         Raises ValueError when the gradient has another length than the parameters.
@@ -123,7 +139,7 @@ class Lunsformter:
 
     # --- the forward pass ---------------------------------------------------------------------
 
-    def forward(self, ids):
+    def forward(self, ids: np.ndarray) -> np.ndarray:
         """Return the logits [B, T, V] for ids int [B, T]: position t predicts token t + 1.
 
         Raises ValueError when ids are not whole numbers of the vocabulary in two dimensions, or
@@ -173,7 +189,7 @@ class Lunsformter:
         turned = layers.rope_forward(heads[:, : H + G], cos, sin)  # [B, H+G, T, K]
         return turned[:, :H], turned[:, H:], heads[:, H + G :]
 
-    def attention_weights(self, ids):
+    def attention_weights(self, ids: np.ndarray) -> np.ndarray:
         """Return the attention weights [L, H, T, T] of all L layers for one list of T ids.
 
         Row t says where position t looks; it sums to 1 and is 0 for what comes later. Raises
@@ -184,12 +200,12 @@ class Lunsformter:
 
     # --- the way back -------------------------------------------------------------------------
 
-    def loss(self, ids, targets):
+    def loss(self, ids: np.ndarray, targets: np.ndarray) -> float:
         """Return the mean loss in nats a token; ids, targets int [B, T], target -1 is ignored."""
         ids, targets = self._check_ids(ids), self._check_targets(ids, targets)
         return layers.cross_entropy_forward(self._forward(ids)[0], targets)[0]
 
-    def loss_and_gradient(self, ids, targets):
+    def loss_and_gradient(self, ids: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the mean loss in nats a token and its gradient, a flat vector [P].
 
         ids and targets are int [B, T]; a target of -1 is ignored. Raises ValueError for bad ids,
@@ -203,7 +219,9 @@ class Lunsformter:
             )
         return self._fast(ids, targets)
 
-    def loss_and_gradient_by_layers(self, ids, targets):
+    def loss_and_gradient_by_layers(
+        self, ids: np.ndarray, targets: np.ndarray
+    ) -> tuple[float, np.ndarray]:
         """The same as loss_and_gradient, in the form to read: each layer's backward in turn."""
         ids, targets = self._check_ids(ids), self._check_targets(ids, targets)
         logits, (embedded, blocks, normed, output) = self._forward(ids)
@@ -243,11 +261,11 @@ class Lunsformter:
 
     # --- one step at a time -------------------------------------------------------------------
 
-    def new_cache(self, batch_size, capacity):
+    def new_cache(self, batch_size: int, capacity: int) -> KeyValueCache:
         """Return an empty key/value cache for `batch_size` rows of up to `capacity` positions."""
         return KeyValueCache(self.config, batch_size, capacity, self.dtype)
 
-    def step(self, ids, cache):
+    def step(self, ids: np.ndarray, cache: KeyValueCache) -> np.ndarray:
         """Read ids int [B, T] after what the cache holds; return the last logits [B, V].
 
         Equal to the last position of forward() over everything read so far, without doing the
@@ -267,7 +285,13 @@ class Lunsformter:
         cache.length = end
         return logits
 
-    def insideout_generate(self, prefix, max_tokens=12, num_candidates=5, verbose=False):
+    def insideout_generate(
+        self,
+        prefix: Sequence[int] | np.ndarray,
+        max_tokens: int = 12,
+        num_candidates: int = 5,
+        verbose: bool = False,
+    ) -> list[int]:
         """Continue a list of ids by InsideOut; return the list of the prefix and the best ids.
 
         A shortcut to `lunsedu.decoding.insideout`, which also returns all other candidates.

@@ -1,12 +1,26 @@
 """The series' charts: losses over epochs, and bars with their numbers."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from lunsedu.looks import BLUE, FAINT, GREEN, GREY, INK, LIGHT, RED, counted
 from lunsedu.plots.figures import FONT_SIZE, new_figure, show
 
+if TYPE_CHECKING:
+    from lunsedu.plots.figures import Picture
 
-def loss_curve(history, floor=None, title="", width=7.0, height=3.2):
+
+def loss_curve(
+    history: Any,
+    floor: float | Mapping[str, float] | None = None,
+    title: str = "",
+    width: float = 7.0,
+    height: float = 3.2,
+) -> Picture:
     """Draw the loss of a History over its epochs; return a Picture.
 
     `history` is a training.History, or a list of losses in nats a token, one an epoch. `floor` is
@@ -53,7 +67,7 @@ def loss_curve(history, floor=None, title="", width=7.0, height=3.2):
     return show(figure, alt)
 
 
-def named_floors(floor):
+def named_floors(floor: Any) -> dict[str, float]:
     """Return {name: loss} for a floor that may be None, one number, or such a dict already.
 
     >>> named_floors(1.2)
@@ -62,7 +76,16 @@ def named_floors(floor):
     return {} if floor is None else floor if isinstance(floor, dict) else {"floor": floor}
 
 
-def bars(labels, values, title="", xlabel="", highlight=None, digits=2, alt=None, width=7.0):
+def bars(
+    labels: Sequence[str],
+    values: Sequence[float] | np.ndarray,
+    title: str = "",
+    xlabel: str = "",
+    highlight: int | None = None,
+    digits: int = 2,
+    alt: str | None = None,
+    width: float = 7.0,
+) -> Picture:
     """Draw one horizontal bar a label, the first on top; return a Picture.
 
     `highlight` is the index of a bar that stands out. Without `alt` the description lists the

@@ -10,16 +10,23 @@ people who cannot see it. Figures are made without pyplot: nothing is drawn twic
 What is not here: the charts themselves (charts.py, squares.py), HTML and SVG (display/).
 """
 
+from __future__ import annotations
+
 import base64
 import html
 import io
 import os
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lunsedu.looks import COLORS, GREY, INK, LIGHT, PAPER
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FONT_SIZE = 11  # points, for all text
 DPI = 144  # pixels an inch; shown at 96, so that sharp screens stay sharp
@@ -46,7 +53,9 @@ STYLE = {
 }
 
 
-def new_figure(rows=1, columns=1, width=7.0, height=3.2):
+def new_figure(
+    rows: int = 1, columns: int = 1, width: float = 7.0, height: float = 3.2
+) -> tuple[Figure, Any]:
     """Return (figure, axes) in the series' style; width and height in inches.
 
     axes is one Axes, or an array of them [rows, columns], flat when one of the two is 1.
@@ -59,10 +68,10 @@ def new_figure(rows=1, columns=1, width=7.0, height=3.2):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"}):
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"}):  # type: ignore[dict-item]
         figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
         FigureCanvasAgg(figure)  # draws PNGs, on any machine
-        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
+        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # type: ignore
         axes = figure.subplots(rows, columns)
     for one in np.ravel(axes):
         _dress(one)
@@ -110,7 +119,7 @@ class Picture:
     Saved notebooks that were executed without JupyterLab hold the PNG once.
     """
 
-    def __init__(self, png, alt, figure=None, width=None):
+    def __init__(self, png: bytes, alt: str, figure: Any = None, width: int | None = None) -> None:
         self.png, self.alt, self.figure = png, alt, figure
         self.width = width  # in CSS pixels
 
@@ -120,7 +129,7 @@ class Picture:
             bundle["text/html"] = self.to_html()
         return bundle, {"image/png": {"alt": self.alt, "width": self.width}}
 
-    def to_html(self):
+    def to_html(self) -> str:
         """Return the picture as one <img> with its alt."""
         data = base64.b64encode(self.png).decode()
         style = "max-width:100%;height:auto"
@@ -129,16 +138,16 @@ class Picture:
             f' width="{self.width}" style="{style}">'
         )
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return self.alt
 
-    def save(self, path):
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the PNG to a file."""
         with open(path, "wb") as file:
             file.write(self.png)
 
 
-def show(figure, alt):
+def show(figure: Figure, alt: str | None) -> Picture:
     """Return the figure as a Picture, the last line of a notebook cell.
 
     `alt` says in words what the picture shows, with its numbers. ValueError without it.
@@ -158,7 +167,7 @@ def show(figure, alt):
 
 
 @contextmanager
-def missing_letters():
+def missing_letters() -> Iterator[None]:
     """Inside this context letters that the font lacks (emoji, say) are boxes, without a warning."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")

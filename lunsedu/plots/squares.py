@@ -1,12 +1,29 @@
 """Arrays as coloured squares: heatmaps, and where the heads of a layer look."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from lunsedu.looks import BLUE, DARKEST_BLUE, PAPER, RED, SKY, counted
 from lunsedu.plots.figures import FONT_SIZE, new_figure, show
 
+if TYPE_CHECKING:
+    from lunsedu.plots.figures import Picture
 
-def heatmap(values, rows=None, columns=None, title="", numbers=None, digits=2, alt=None, width=7.0):
+
+def heatmap(
+    values: np.ndarray,
+    rows: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    title: str = "",
+    numbers: bool | None = None,
+    digits: int = 2,
+    alt: str | None = None,
+    width: float = 7.0,
+) -> Picture:
     """Draw an array [R, C] as coloured squares; return a Picture.
 
     `rows` and `columns` are the labels. Values of both signs get two colours around zero, others
@@ -22,7 +39,7 @@ def heatmap(values, rows=None, columns=None, title="", numbers=None, digits=2, a
     _name_squares(axes, rows, columns)
     axes.set_title(title)
     r, c = np.unravel_index(np.argmax(values), values.shape)
-    row, column = (rows or range(R))[r], (columns or range(C))[c]
+    row, column = (rows or range(R))[int(r)], (columns or range(C))[int(c)]
     alt = alt or (
         f"{title or 'Heatmap'}: {R} rows, {C} columns, values from {values.min():.{digits}f} to"
         f" {values.max():.{digits}f}; the largest at row {row}, column {column}."
@@ -71,7 +88,9 @@ def _name_squares(axes, rows, columns):
         )
 
 
-def attention_maps(weights, tokens, title="", width=7.0):
+def attention_maps(
+    weights: np.ndarray, tokens: Sequence[str], title: str = "", width: float = 7.0
+) -> Picture:
     """Draw the attention weights [H, T, T] of all heads of a layer; return a Picture.
 
     Row t of a square shows where token t looks, darker is more, as the scale at the right says. Up

@@ -11,7 +11,7 @@ What is not here: merging (bpe.py), reading the list from a file (tokenizer_json
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 
 class AddedTokens:
@@ -27,7 +27,9 @@ class AddedTokens:
     [('<end>', 302)]
     """
 
-    def __init__(self, ids: dict[str, int], special=(), second=()):
+    def __init__(
+        self, ids: dict[str, int], special: Iterable[int] = (), second: Iterable[int] = ()
+    ) -> None:
         self.ids, self.special, self.second = ids, frozenset(special), frozenset(second)
         self.only_special = self.special >= set(ids.values())
 

@@ -11,10 +11,11 @@ Units", section 3.2 (arXiv 1508.07909).
 import heapq
 import math
 from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 
-def count_pairs(ids, counts=None, weight=1):
+def count_pairs(ids: Sequence[int], counts: dict | None = None, weight: int = 1) -> dict:
     """Count the pairs of neighbours in a list of ids; with `counts`, add to these counts.
 
     >>> count_pairs([1, 2, 3, 1, 2])
@@ -29,7 +30,7 @@ def count_pairs(ids, counts=None, weight=1):
     return counts
 
 
-def merge(ids, pair, new_id):
+def merge(ids: Sequence[int], pair: tuple[int, int], new_id: int) -> list[int]:
     """Replace the pair by `new_id` wherever it stands, from left to right.
 
     >>> merge([1, 2, 3, 1, 2], (1, 2), 256)
@@ -48,7 +49,9 @@ def merge(ids, pair, new_id):
     return merged
 
 
-def train_merges(word_counts, num_merges, tick=lambda: None):
+def train_merges(
+    word_counts: Mapping, num_merges: int, tick: Callable[[], object] = lambda: None
+) -> list[tuple[int, int]]:
     """Learn up to `num_merges` merges from words; the i-th one makes the id 256 + i.
 
     The pair that occurs most often is merged first, each word counted as often as it occurs;
@@ -107,7 +110,7 @@ def train_merges(word_counts, num_merges, tick=lambda: None):
     return merges
 
 
-def merge_word(ids, merge_table):
+def merge_word(ids: list[int], merge_table: Mapping[tuple[int, int], tuple[int, int]]) -> list[int]:
     """Apply learned merges to one word's ids, the one that was learned first before all others.
 
     merge_table: dict from a pair of ids to (rank, new id); the lower rank was learned earlier.
@@ -124,10 +127,12 @@ def merge_word(ids, merge_table):
                 first, first_pair = made, pair
         if first is never:
             return ids
-        ids = merge(ids, first_pair, first[1])
+        ids = merge(ids, first_pair, first[1])  # type: ignore[arg-type]
 
 
-def merge_long_word(ids, merge_table):
+def merge_long_word(
+    ids: list[int], merge_table: Mapping[tuple[int, int], tuple[int, int]]
+) -> list[int]:
     """Do the same as `merge_word` in a time that hardly grows faster than the word.
 
     `merge_word` looks at the whole word for each merge; here a heap holds the pairs, lowest rank
@@ -155,7 +160,7 @@ def merge_long_word(ids, merge_table):
         right = following[left]
         if right >= end or (ids[left], ids[right]) != pair:
             continue  # one of the two was merged with its other neighbour
-        ids[left], ids[right] = merge_table[pair][1], None
+        ids[left], ids[right] = merge_table[pair][1], None  # type: ignore[call-overload]
         following[left] = following[right]
         if following[left] < end:
             previous[following[left]] = left

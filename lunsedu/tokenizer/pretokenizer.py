@@ -10,6 +10,7 @@ from the `pre_tokenizer` of their tokenizer.json.
 
 import functools
 import re
+from typing import Any
 
 # A contraction's end; letters, digits or other signs with at most one space in front; white space,
 # whose last space is left to the word behind it. \p{L} is any letter, \p{N} any digit of Unicode.
@@ -23,7 +24,7 @@ OUR_PRE_TOKENIZER = {
 }
 
 
-def split(text, rules):
+def split(text: str, rules: Any) -> list[str]:
     """Cut a text into words.
 
     >>> split("I'm 12, he said.", [(WORD_PATTERN, False)])
@@ -65,7 +66,7 @@ def _compiled(pattern):
     return regex.compile(pattern)
 
 
-def read_rules(spec):
+def read_rules(spec: Any) -> list:
     """Turn a tokenizer.json's `pre_tokenizer` into a list of rules.
 
     Supported are ByteLevel (which must come last: behind it there are only bytes), Digits, Split

@@ -9,6 +9,9 @@ Source: Radford et al. (2019), "Language Models are Unsupervised Multitask Learn
 (bytes in place of characters, words cut first).
 """
 
+from __future__ import annotations
+
+import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -49,7 +52,7 @@ class Tokenizer:
     'low lower'
     """
 
-    def __init__(self, merges=()):
+    def __init__(self, merges: Iterable[tuple[int, int]] = ()) -> None:
         """Make a tokenizer from merges, such as those of `train_merges`.
 
         Raises ValueError if a merge uses an id that isn't made yet or makes known bytes again.
@@ -110,7 +113,7 @@ class Tokenizer:
     # Training
 
     @classmethod
-    def train(cls, texts, vocab_size=512, verbose=True):
+    def train(cls, texts: Iterable[str], vocab_size: int = 512, verbose: bool = True) -> Tokenizer:
         """Learn a tokenizer from texts, an iterable of str.
 
         vocab_size counts the 256 bytes, the merges and the three special tokens; it is an upper
@@ -142,7 +145,7 @@ class Tokenizer:
 
     # Text to ids
 
-    def split(self, text):
+    def split(self, text: str) -> list[str]:
         """Cut a text into the pre-tokenizer's words; joined, they are the text again.
 
         An added token of a foreign tokenizer is a word of its own, unless it is special.
@@ -162,7 +165,9 @@ class Tokenizer:
                 for word in split(piece, self._rules):
                     yield word, None
 
-    def encode(self, text, add_bos=False, add_eos=False, parse_special=False):
+    def encode(
+        self, text: str, add_bos: bool = False, add_eos: bool = False, parse_special: bool = False
+    ) -> list[int]:
         """Turn a text into a list of ids.
 
         Special tokens are never read out of the text: "<|eos|>" typed by somebody is seven
@@ -189,7 +194,7 @@ class Tokenizer:
             ids.append(self._end_id("eos_id"))
         return ids
 
-    def encode_prompt(self, text):
+    def encode_prompt(self, text: str) -> list[int]:
         """Return the ids of a beginning: with <|bos|> in front where this tokenizer has it.
 
         >>> Tokenizer().encode_prompt("a")
@@ -235,7 +240,7 @@ class Tokenizer:
             raise ValueError(f"This tokenizer has no {name}; set tokenizer.{name} to an id first.")
         return token_id
 
-    def encode_with_merges(self, text, num_merges):
+    def encode_with_merges(self, text: str, num_merges: int) -> list[int]:
         """Encode a text as if only the first `num_merges` merges had been learned.
 
         Raises ValueError if num_merges isn't between 0 and len(merges).
@@ -252,7 +257,7 @@ class Tokenizer:
             ids += self._merge(word.encode("utf-8"), table) if token_id is None else [token_id]
         return ids
 
-    def pieces(self, text, num_merges=None):
+    def pieces(self, text: str, num_merges: int | None = None) -> list:
         """Return the tokens of a text when only the first `num_merges` merges are known.
 
         None: all of them. A list of dicts: id, text (as shown to people), bytes, starts_word.
@@ -274,7 +279,7 @@ class Tokenizer:
 
     # Ids to text
 
-    def decode(self, ids, skip_special=True):
+    def decode(self, ids: Iterable[int], skip_special: bool = True) -> str:
         """Turn ids back into text; bytes that aren't valid UTF-8 become the sign U+FFFD.
 
         ids: any sequence of ints, an array [T] included. Special tokens are left out, or with
@@ -292,7 +297,7 @@ class Tokenizer:
         text = b"".join(token for token, token_id in tokens if token_id not in left_out)
         return text.decode("utf-8", errors="replace")
 
-    def token_bytes(self, token_id):
+    def token_bytes(self, token_id: int) -> bytes:
         """Give the bytes that an id stands for (for a special token, its name).
 
         Raises TypeError if the id isn't an integer and ValueError if there is no such id.
@@ -308,7 +313,7 @@ class Tokenizer:
             )
         return token
 
-    def token_text(self, token_id):
+    def token_text(self, token_id: int) -> str:
         r"""Show a token to people: what can't be printed is written as an escape.
 
         >>> Tokenizer().token_text(10), Tokenizer().token_text(195), Tokenizer().token_text(258)
@@ -321,7 +326,7 @@ class Tokenizer:
 
     # Files
 
-    def to_json(self):
+    def to_json(self) -> str:
         """Write the tokenizer in the tokenizer.json format of Hugging Face tokenizers.
 
         That library gives the same ids on the same text, but reads special tokens out of it as
@@ -330,7 +335,7 @@ class Tokenizer:
         return tokenizer_json.write(self._parts)
 
     @classmethod
-    def from_json(cls, text):
+    def from_json(cls, text: str) -> Tokenizer:
         """Read a tokenizer.json: one of ours, or a byte-level BPE tokenizer of another maker.
 
         Pre-tokenizers may be ByteLevel, Digits, Split and Sequence. A foreign post-processor,
@@ -344,7 +349,7 @@ class Tokenizer:
         tokenizer._set_up(tokenizer_json.read(text))
         return tokenizer
 
-    def save(self, path):
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write tokenizer.json to `path`, all of it or nothing; the folder is made if missing."""
         path = Path(path)
         if path.is_dir():
@@ -352,7 +357,7 @@ class Tokenizer:
         storage.write_text(path, self.to_json())
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | os.PathLike[str]) -> Tokenizer:
         """Read the tokenizer that `save` or another library wrote; see `from_json`.
 
         Raises FileNotFoundError or IsADirectoryError if there is no such file, ValueError if it
@@ -370,15 +375,15 @@ class Tokenizer:
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         if not isinstance(other, Tokenizer):
             return NotImplemented
         mine = (self._parts, self.pad_id, self.bos_id, self.eos_id)
         return mine == (other._parts, other.pad_id, other.bos_id, other.eos_id)
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Tokenizer(vocab_size={self.vocab_size}, {len(self.merges)} merges)"
 
 
@@ -396,6 +401,6 @@ def _count_words(texts_and_counts):
     return word_counts
 
 
-def check_vocab_size(vocab_size):
+def check_vocab_size(vocab_size: int) -> int:
     """Return vocab_size as an int; ValueError if it can't be one."""
     return checks.whole_number("vocab_size", vocab_size, SMALLEST_VOCAB)

@@ -19,6 +19,7 @@ In the vocab a token's name has one printable character for each byte; see `byte
 """
 
 import json
+from typing import Any
 
 # Bytes are written as printable characters: those that are printable in Latin-1 stand for
 # themselves, the others for U+0100 and on, so that a space is "Ġ" and a line's end "Ċ".
@@ -31,7 +32,7 @@ BYTE_OF_CHAR = {char: byte for byte, char in CHAR_OF_BYTE.items()}
 MAX_ID = 10_000_000  # far above any vocabulary; a table of this length still fits in memory
 
 
-def byte_name(token):
+def byte_name(token: bytes) -> str:
     """Return the name of a token in the vocab.
 
     >>> byte_name(b" caf\\xc3\\xa9")
@@ -40,7 +41,7 @@ def byte_name(token):
     return "".join(CHAR_OF_BYTE[byte] for byte in token)
 
 
-def byte_tables(parts):
+def byte_tables(parts: dict[str, Any]) -> tuple:
     """Return the list of each id's bytes and the dict from bytes to id.
 
     The list has None where a vocabulary has a hole; the dict has only what merges can make.
@@ -49,7 +50,7 @@ def byte_tables(parts):
     ([b'a', b'<end>', None, b' '], {b'a': 0, b' ': 3})
     """
     names = {**parts["vocab"], **parts["added"]}
-    table = [None] * (max(names.values()) + 1)
+    table: list[Any] = [None] * (max(names.values()) + 1)
     ids = {}
     for name, token_id in names.items():
         if name in parts["vocab"] and set(name) <= BYTE_OF_CHAR.keys():
@@ -61,7 +62,7 @@ def byte_tables(parts):
     return table, ids
 
 
-def write(parts):
+def write(parts: dict[str, Any]) -> str:
     """Return the text of a tokenizer.json."""
     names = {token_id: name for name, token_id in parts["vocab"].items()}
     model = {
@@ -108,7 +109,7 @@ def write(parts):
     return json.dumps(data, ensure_ascii=False, indent=1)
 
 
-def read(text):
+def read(text: str) -> dict[str, Any]:
     """Return the parts that a tokenizer.json holds.
 
     Raises ValueError, in one sentence, if the text isn't JSON, if it lacks something, or if it

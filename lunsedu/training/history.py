@@ -3,7 +3,14 @@
 What is not here: how a loss is drawn (plots/), the training monitor's page (display/).
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lunsedu.plots.figures import Picture
 
 
 @dataclass
@@ -22,12 +29,12 @@ class History:
     events: list = field(default_factory=list)
 
     @property
-    def epochs(self):
+    def epochs(self) -> int:
         """The number of epochs trained so far."""
         return len(self.train_loss)
 
     @property
-    def validation_epochs(self):
+    def validation_epochs(self) -> list[int]:
         """The epoch after which each validation loss was measured.
 
         An epoch that was stopped in the middle has none; nor have epochs before there was a
@@ -42,18 +49,18 @@ class History:
             whole = list(range(1, self.epochs + 1))
         return whole[len(whole) - len(self.validation_loss) :]
 
-    def plot(self, floor=None):
+    def plot(self, floor: float | Mapping[str, float] | None = None) -> Picture:
         """Draw the loss over the epochs as a matplotlib figure; `floor` is a line not to cross."""
         from lunsedu.plots.charts import loss_curve
 
         return loss_curve(self, floor=floor)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Return plain lists, ready for JSON."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: Mapping[str, Any]) -> History:
         """Make a History from such a dict."""
         history = cls(**values)
         history.events = [tuple(event) for event in history.events]

@@ -12,17 +12,29 @@ may stop between any two.
 What is not here: one step (optimizer.py), gradients (model/), texts (dataset/), files (files/).
 """
 
+from __future__ import annotations
+
 import math
 import signal
 import threading
 import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from lunsedu.dataset import batches
 from lunsedu.training.optimizer import clip_gradient, learning_rate
 
+if TYPE_CHECKING:
+    import numpy as np
 
-def evaluate(model, sequences, batch_size=32):
+    from lunsedu.model.model import Lunsformter
+    from lunsedu.training.history import History
+    from lunsedu.training.optimizer import AdamW
+    from lunsedu.training.settings import Settings
+
+
+def evaluate(model: Lunsformter, sequences: Sequence[Sequence[int]], batch_size: int = 32) -> float:
     """Return the mean loss of the model in nats a token over all sequences (lists of ids)."""
     total = count = 0
     for ids, targets in batches(sequences, batch_size):
@@ -35,8 +47,15 @@ def evaluate(model, sequences, batch_size=32):
 
 
 def train_epochs(
-    model, optimizer, sequences, history, settings, rng, epochs=1, validation_sequences=()
-):
+    model: Lunsformter,
+    optimizer: AdamW,
+    sequences: Sequence[Sequence[int]],
+    history: History,
+    settings: Settings,
+    rng: np.random.Generator,
+    epochs: int = 1,
+    validation_sequences: Sequence[Sequence[int]] = (),
+) -> Iterator[float]:
     """Train for some epochs; a generator that yields each step's loss (nats a token).
 
     The model, the optimizer and the history are changed in place, and are whole at every yield.
@@ -104,7 +123,7 @@ def _announce_divergence(history):
 
 
 @contextmanager
-def stop_on_interrupt():
+def stop_on_interrupt() -> Iterator[threading.Event]:
     """Inside this context Ctrl-C (a notebook's stop button) sets the yielded event, once.
 
     So a step is never cut in half. A second Ctrl-C interrupts at once, as usual. Outside of the

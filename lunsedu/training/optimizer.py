@@ -6,12 +6,26 @@
 What is not here: gradients (model/), the loop over texts and epochs (loop.py).
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
-def learning_rate(step, peak, warmup_steps=50, total_steps=None, final_share=0.1):
+    from lunsedu.model.model import Lunsformter
+
+
+def learning_rate(
+    step: int,
+    peak: float,
+    warmup_steps: int = 50,
+    total_steps: int | None = None,
+    final_share: float = 0.1,
+) -> float:
     """Return the learning rate for a step, counted from 0.
 
     It climbs in a straight line to `peak` over the warm-up. Then it stays there; or, when
@@ -33,7 +47,7 @@ def learning_rate(step, peak, warmup_steps=50, total_steps=None, final_share=0.1
     return peak * (final_share + (1 - final_share) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def clip_gradient(gradient, max_norm):
+def clip_gradient(gradient: np.ndarray, max_norm: float) -> float:
     """Shorten a gradient [P] in place to length `max_norm` if it is longer; return its length.
 
     Source: Pascanu et al. 2013 (arXiv 1211.5063), section 3.2, algorithm 1.
@@ -67,15 +81,21 @@ class AdamW:
     """
 
     def __init__(
-        self, size, decays=1.0, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.01, dtype=np.float64
-    ):
+        self,
+        size: int,
+        decays: Any = 1.0,
+        betas: tuple[float, float] = (0.9, 0.99),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
         self.m = np.zeros(size, dtype=dtype)  # [P]
         self.v = np.zeros(size, dtype=dtype)  # [P]
         self.step = 0
         self.decays, self.betas, self.eps, self.weight_decay = decays, betas, eps, weight_decay
         self._scratch = np.empty((2, min(size, BLOCK)), dtype=dtype)
 
-    def update(self, parameters, gradient, lr):
+    def update(self, parameters: np.ndarray, gradient: np.ndarray, lr: float) -> None:
         """Change the parameters [P] in place by one step against the gradient [P].
 
         It goes block by block and makes no new arrays: a block stays in the processor's cache
@@ -110,7 +130,7 @@ class AdamW:
             p -= change  # p -= lr * (m * m_scale) / (sqrt(v * v_scale) + eps)
 
 
-def new_optimizer(model, weight_decay=0.01):
+def new_optimizer(model: Lunsformter, weight_decay: float = 0.01) -> AdamW:
     """Return an AdamW for this model; only its matrices decay, not the gains of its norms."""
     decays = np.empty_like(model.parameters)  # [P]
     for view in model.named_gradients(decays).values():

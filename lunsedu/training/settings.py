@@ -1,6 +1,7 @@
 """How to train: the settings of fit(), each checked before anything is kept."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from lunsedu import checks
 
@@ -20,7 +21,7 @@ class Settings:
     weight_decay: float = 0.01
     max_norm: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         def keep(name, value):
             object.__setattr__(self, name, value)  # the dataclass is frozen
 
@@ -42,6 +43,6 @@ class Settings:
             keep(name, checks.number(name, getattr(self, name), expected, holds))
 
 
-def check_epochs(epochs):
+def check_epochs(epochs: Any) -> int:
     """Return epochs as an int; ValueError unless it is a whole number of at least 0."""
     return checks.whole_number("epochs", epochs)

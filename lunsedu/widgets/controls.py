@@ -12,10 +12,14 @@ shells share one lock, and one thing happens at a time.
 What is not here: what is shown (display/), the widgets themselves (widgets.py, monitor.py).
 """
 
+from __future__ import annotations
+
 import os
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
+from typing import Any
 
 import ipywidgets as widgets
 
@@ -87,10 +91,17 @@ class Shell(widgets.VBox):
     kernel; both get the values of all controls by name.
     """
 
-    def __init__(self, controls, rows, view, still):
+    def __init__(
+        self,
+        controls: dict[str, Any],
+        rows: Sequence[Any],
+        view: Callable[..., str],
+        still: Callable[..., Any],
+    ) -> None:
         self.controls, self.view, self.still = controls, view, still
         self.notice, self.page = widgets.HTML(), widgets.HTML()
-        self._held, self._shown = False, None
+        self._held = False
+        self._shown: dict[str, Any] = {}
         lines = [_row(row) for row in rows]
         super().__init__([widgets.HTML(CONTROLS_STYLE), *lines, self.notice, self.page])
         self.add_class("lunsedu")
@@ -99,11 +110,11 @@ class Shell(widgets.VBox):
         self.refresh()
 
     @property
-    def values(self):
+    def values(self) -> dict[str, Any]:
         """The values of all controls, by name."""
         return {name: control.value for name, control in self.controls.items()}
 
-    def set(self, **values):
+    def set(self, **values: Any) -> Shell:
         """Set some controls at once, as a user would, and show the page for them."""
         with self.hold():
             for name, value in values.items():
@@ -113,7 +124,7 @@ class Shell(widgets.VBox):
         return self
 
     @contextmanager
-    def hold(self):
+    def hold(self) -> Iterator[None]:
         """Inside this context the page waits; at its end it follows once."""
         with TURN:
             self._held, before = True, self._held
@@ -129,7 +140,7 @@ class Shell(widgets.VBox):
             if not self._held and self.values != self._shown:
                 self.refresh()
 
-    def refresh(self):
+    def refresh(self) -> None:
         """Show the page for the present values."""
         with TURN, self.guard():
             self._shown = self.values
@@ -137,7 +148,7 @@ class Shell(widgets.VBox):
             self._say("")
 
     @contextmanager
-    def guard(self):
+    def guard(self) -> Iterator[Any]:
         """Whatever goes wrong inside, the page says so; callbacks alone would be silent.
 
         Yields an object whose `failed` is True afterwards if something did.
@@ -153,7 +164,7 @@ class Shell(widgets.VBox):
             self.page.value = ""
             self._say(error_view(error))
 
-    def on_click(self, button, function):
+    def on_click(self, button: Any, function: Callable[[], object]) -> None:
         """Call the function when the button is pressed; its errors show on the page."""
 
         def pressed(_):
@@ -199,7 +210,7 @@ def _row(row):
 WIDE = {"description_width": "initial"}  # labels are never cut
 
 
-def slider(label, value, low, high):
+def slider(label: str, value: int, low: int, high: int) -> tuple[Any, Any]:
     """Return (slider, box): a slider with a number box beside it that always agrees with it.
 
     The box holds the visible label, and names the pair for people who listen to the page.
@@ -218,7 +229,7 @@ def slider(label, value, low, high):
     return handle, pair
 
 
-def choice(label, options, value=None):
+def choice(label: str, options: Any, value: Any = None) -> Any:
     """Return a row of buttons of which one is pressed; options are names or (name, value)."""
     buttons = widgets.ToggleButtons(
         options=options,
@@ -231,7 +242,7 @@ def choice(label, options, value=None):
     return buttons
 
 
-def text_box(label, value, rows=1, width=640):
+def text_box(label: str, value: str, rows: int = 1, width: int = 640) -> Any:
     """Return a box for text, of one line or several; width in pixels at most."""
     kind = widgets.Text if rows == 1 else widgets.Textarea
     box = kind(
@@ -242,7 +253,7 @@ def text_box(label, value, rows=1, width=640):
     return box
 
 
-def button(label, icon=""):
+def button(label: str, icon: str = "") -> Any:
     """Return a push button."""
     made = widgets.Button(description=label, icon=icon, layout={"width": "auto"})
     made.add_class("lu-button")

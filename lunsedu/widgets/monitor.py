@@ -8,14 +8,21 @@ loop serves everything else: buttons, sliders, other cells. Buttons only write d
 running loop (a plain script) `start()` trains to the end and returns.
 """
 
+from __future__ import annotations
+
 import asyncio
 import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from lunsedu.display.stills import training_picture
 from lunsedu.display.training import training_view
 from lunsedu.plots import named_floors
 from lunsedu.training import TrainingState, check_epochs, stop_on_interrupt
 from lunsedu.widgets.controls import TURN, Shell, button, text_box
+
+if TYPE_CHECKING:
+    from lunsedu.lm import LunsformterModel
 
 SLICE, REST = 0.04, 0.004  # seconds of training, then of serving everything else
 REDRAW, SAMPLE = 0.25, 2.0  # seconds between two pages, and between two samples
@@ -25,8 +32,13 @@ _at_work = {}  # id of a model -> the monitor that trains it: one model has one 
 
 
 def training_monitor(
-    lm, epochs=100, floor=None, prompt="Once upon a time", max_tokens=12, **settings
-):
+    lm: LunsformterModel,
+    epochs: int = 100,
+    floor: float | Mapping[str, float] | None = None,
+    prompt: str = "Once upon a time",
+    max_tokens: int = 12,
+    **settings: Any,
+) -> Monitor:
     """Train with buttons: start, pause, resume, stop; watch the loss and a sample that improves.
 
     `floor` is a loss that no model can beat, or a dict {name: loss}; `settings` are those of
@@ -40,14 +52,23 @@ def training_monitor(
 class Monitor(Shell):
     """The widget of training_monitor: a Shell whose page follows the training."""
 
-    def __init__(self, lm, epochs, floor, prompt, max_tokens, settings):
+    def __init__(
+        self,
+        lm: LunsformterModel,
+        epochs: int,
+        floor: float | Mapping[str, float] | None,
+        prompt: str,
+        max_tokens: int,
+        settings: dict[str, Any],
+    ) -> None:
         if lm.dataset is None:
             raise ValueError(
                 "this model has no data to learn from: load it with its dataset, or use fine_tune"
             )
         self.lm, self.epochs, self.max_tokens, self.settings = lm, epochs, max_tokens, settings
         self.state = TrainingState(prompt=prompt, floors=named_floors(floor))
-        self._task = self._steps = None
+        self._task: asyncio.Task | None = None
+        self._steps: Iterator[float] | None = None
         self._begin()
         self.start_button = button("Start", "play")
         self.pause_button = button("Pause", "pause")
@@ -105,11 +126,11 @@ class Monitor(Shell):
     # --- what the buttons do ------------------------------------------------------------------
 
     @property
-    def at_work(self):
+    def at_work(self) -> bool:
         """True while the training goes on or is paused."""
         return self.state.status in ("training", "paused", "stopping")
 
-    def start(self):
+    def start(self) -> None:
         """Train; in the background where an event loop runs, else until the end."""
         if self.at_work:
             return
@@ -130,11 +151,11 @@ class Monitor(Shell):
         else:
             self._task = loop.create_task(self._train())
 
-    def pause(self):
+    def pause(self) -> None:
         """Pause, or go on when paused."""
         self._wish({"training": "paused", "paused": "training"})
 
-    def stop(self):
+    def stop(self) -> None:
         """End the training after the current step; what was learned is kept."""
         self._wish({"training": "stopping", "paused": "stopping"})
 
@@ -144,7 +165,7 @@ class Monitor(Shell):
                 self.state.status = changes[self.state.status]
                 self.refresh()
 
-    async def wait(self):
+    async def wait(self) -> None:
         """Wait until the training has ended: `await monitor.wait()` in a cell or a test."""
         while self.at_work:
             await asyncio.sleep(0.02)

@@ -8,9 +8,12 @@ moves them from code, the page is pure HTML from display/. Without a kernel a no
 static picture (display/stills.py) in its place. The training monitor stands in monitor.py.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +29,9 @@ from lunsedu.display.winners import comparison, headline, too_long
 from lunsedu.lm import LunsformterModel
 from lunsedu.widgets.controls import Shell, button, choice, slider, text_box
 
+if TYPE_CHECKING:
+    from lunsedu.tokenizer.tokenizer import Tokenizer
+
 MAX_CANDIDATES, MAX_NEW_TOKENS = 16, 48
 OPENING = "Once upon a time"
 
@@ -33,7 +39,9 @@ OPENING = "Once upon a time"
 # --- playground -------------------------------------------------------------------------------
 
 
-def playground(lm=None, prompt=None, candidates=5, new_tokens=12):
+def playground(
+    lm: Any = None, prompt: str | None = None, candidates: int = 5, new_tokens: int = 12
+) -> Shell:
     """Generate by hand: a prompt, sliders for candidates and new tokens, a score, three views.
 
     `lm` is a LunsformterModel, a list or a dict {name: model} of several, or nothing: then one of
@@ -74,7 +82,15 @@ NO_MODEL = "none yet"
 SHOW = [("ranked table", "table"), ("candidate tree", "tree"), ("other decoders", "compare")]
 
 
-def playground_view(models, model, prompt, candidates, new_tokens, score, show):
+def playground_view(
+    models: Mapping[str, Any],
+    model: str,
+    prompt: str,
+    candidates: int,
+    new_tokens: int,
+    score: str,
+    show: str,
+) -> str:
     """Return the page of the playground for these settings; `models` is {name: model}."""
     if model not in models:
         return page(f"<p>{NO_MODEL_YET}</p>")
@@ -166,7 +182,9 @@ def _open(shell):
 # --- tokenizer explorer -----------------------------------------------------------------------
 
 
-def tokenizer_explorer(tokenizer, text="Good morning, how did you sleep?"):
+def tokenizer_explorer(
+    tokenizer: Tokenizer, text: str = "Good morning, how did you sleep?"
+) -> Shell:
     """Type a text and see its tokens; a slider takes the merges back, down to single bytes."""
     most = len(tokenizer.merges)
     merges, pair = slider("merges", most, 0, most)
@@ -182,7 +200,7 @@ def tokenizer_explorer(tokenizer, text="Good morning, how did you sleep?"):
 # --- attention viewer -------------------------------------------------------------------------
 
 
-def attention_viewer(lm, text="Good morning, how did you sleep?"):
+def attention_viewer(lm: LunsformterModel, text: str = "Good morning, how did you sleep?") -> Shell:
     """Choose a token, a layer and a head, and see where the token looks.
 
     Only the first seq_len tokens of the text can be shown. Head "all" is the mean of all heads.
@@ -230,7 +248,13 @@ def _attention_still(lm, text, layer, head, position):
 # --- race -------------------------------------------------------------------------------------
 
 
-def insideout_race(lm, prompt=OPENING, max_tokens=12, num_candidates=5, score="arithmetic"):
+def insideout_race(
+    lm: LunsformterModel,
+    prompt: str = OPENING,
+    max_tokens: int = 12,
+    num_candidates: int = 5,
+    score: str = "arithmetic",
+) -> Shell:
     """Watch the candidates of InsideOut grow token by token, and their scores as they go."""
     step, step_pair = slider("step", 1, 0, max_tokens)
     controls = {

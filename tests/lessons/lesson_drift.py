@@ -31,12 +31,28 @@ def definitions(tree):
 
 
 def bare(node):
-    """The definition as text without docstrings, comments and line numbers."""
-    node = ast.parse(ast.unparse(node)).body[0]  # a copy
+    """The definition as text without docstrings, comments, types and line numbers.
+
+    A lesson says in words and in comments what an argument is; the package says it in types, too.
+    """
+    node = _Untyped().visit(ast.parse(ast.unparse(node)).body[0])  # a copy
     for inner in ast.walk(node):
         if isinstance(inner, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(inner):
             inner.body = inner.body[1:] or [ast.Pass()]
     return ast.dump(node)
+
+
+class _Untyped(ast.NodeTransformer):
+    """Takes the types out of functions; the fields of a class keep theirs, which make it."""
+
+    def visit_FunctionDef(self, node):
+        node.returns = None
+        self.generic_visit(node)
+        return node
+
+    def visit_arg(self, node):
+        node.annotation = None
+        return node
 
 
 def says_simplified(node, code):

@@ -37,10 +37,10 @@ class Check:
     arguments: tuple | None = field(default=None, compare=False, repr=False)
     traceback: str = field(default="", compare=False, repr=False)
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.status == RIGHT
 
-    def __str__(self):
+    def __str__(self) -> str:
         text = f"{self.exercise}: {self.status}. {self.message}"
         return f"{text}\nYour function printed:\n{self.printed}" if self.printed else text
 

@@ -1,11 +1,16 @@
 """Compare a student's value with the truth, and say in words where they differ."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 TOLERANCE = 2e-5  # relative to the largest value: float32 answers pass, mistakes do not
 
 
-def difference(value, truth, outputs=(), tolerance=None):
+def difference(
+    value: Any, truth: Any, outputs: Sequence[str] = (), tolerance: float | None = None
+) -> str | None:
     """Return in words how value differs from truth, or '' when the two agree.
 
     Arrays and numbers are compared within a tolerance, relative to the largest value; lists, dicts
@@ -85,7 +90,7 @@ def _exact_difference(value, truth):
     return f"expected {_short(truth)}\nreceived {_short(value)}"
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """Bring lists, tuples, arrays, dicts and numbers to one form: lists, dicts, int, float."""
     if isinstance(value, np.ndarray):
         value = value.tolist()

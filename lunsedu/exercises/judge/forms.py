@@ -10,11 +10,13 @@ import dis
 import inspect
 import textwrap
 import types
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 
-def nothing_returned(fn, label: str, some_returned: bool) -> str:
+def nothing_returned(fn: Any, label: str, some_returned: bool) -> str:
     """Return the sentence for an answer of None."""
     if returns_inside_a_loop(fn):
         return (
@@ -30,7 +32,7 @@ def nothing_returned(fn, label: str, some_returned: bool) -> str:
     return "Your function gave back None. Is the `return` missing, or standing in only one branch?"
 
 
-def returns_inside_a_loop(fn) -> bool:
+def returns_inside_a_loop(fn: Any) -> bool:
     """Does every `return` of a function stand inside of a loop?
 
     A search may well return from its loop, if it also returns behind it.
@@ -54,7 +56,7 @@ def returns_inside_a_loop(fn) -> bool:
     return bool(found) and all(found)
 
 
-def wrong_form(value, truth, outputs=()) -> tuple[str, str] | None:
+def wrong_form(value: Any, truth: Any, outputs: Sequence[str] = ()) -> tuple[str, str] | None:
     """Return (name, sentence) when the answer is of another form than the truth, or None.
 
     >>> wrong_form((np.ones(2), "cache"), np.ones(2))[0]
@@ -65,7 +67,8 @@ def wrong_form(value, truth, outputs=()) -> tuple[str, str] | None:
     if isinstance(truth, tuple) and outputs:
         return _of_several(value, truth, outputs)
     if isinstance(value, tuple) and isinstance(truth, (np.ndarray, float, str, dict)):
-        if np.ndim(truth) == 0 or any(_ndim(part) != np.ndim(truth) - 1 for part in value):
+        ndim = np.ndim(truth)  # type: ignore[arg-type]  # of a str or a dict: 0
+        if ndim == 0 or any(_ndim(part) != ndim - 1 for part in value):
             return "a-pair", (
                 f"You returned {len(value)} things at once (a tuple), but one is asked for: return"
                 " that one alone."
@@ -135,7 +138,7 @@ def _is_cut(value, truth):
     return bool((np.abs(value - truth) <= 1 + np.abs(truth)).all())
 
 
-def leaned_on(fn, names: list[str]) -> str:
+def leaned_on(fn: Any, names: list[str]) -> str:
     """Return a name that the function takes from the notebook and not from its arguments, or "".
 
     Only letters such as K and the names of the exercise's own arguments are looked for: their

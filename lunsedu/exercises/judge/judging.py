@@ -15,6 +15,7 @@ import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,7 @@ class Exercise:
     praise: str = ""
 
 
-def judge(exercise: Exercise, fn, limit: float = TIME_LIMIT, run: Callable = run) -> Check:
+def judge(exercise: Exercise, fn: Any, limit: float = TIME_LIMIT, run: Callable = run) -> Check:
     """Return a Check for the student's function.
 
     run(fn, args, limit, not_allowed) -> Run calls it once; another one may call it elsewhere.

@@ -7,15 +7,21 @@ known mistake is never given a name.
 What is not here: the comparison of two values (compare.py), the verdict (judging.py).
 """
 
+from __future__ import annotations
+
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lunsedu.exercises.judge.compare import difference
+
+if TYPE_CHECKING:
+    from lunsedu.exercises.judge.judging import Exercise
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ def combinable(maker: Callable) -> Callable:
     return make
 
 
-def recognise(exercise, done) -> list[Mistake]:
+def recognise(exercise: Exercise, done: Sequence[Any]) -> list[Mistake]:
     """Return the mistakes whose results equal the student's, or [].
 
     `done` holds (case, value, truth); special cases, those with a hint, are left out. One mistake
@@ -60,7 +66,7 @@ def recognise(exercise, done) -> list[Mistake]:
     return []
 
 
-def recognise_part(exercise, done, part) -> Mistake | None:
+def recognise_part(exercise: Exercise, done: Sequence[Any], part: int) -> Mistake | None:
     """Return the mistake that explains one part of what was returned, or None.
 
     `done` holds (case, value, truth) of ordinary cases, the values whole.
@@ -71,7 +77,7 @@ def recognise_part(exercise, done, part) -> Mistake | None:
     return None
 
 
-def tidied(exercise, value):
+def tidied(exercise: Exercise, value: Any) -> Any:
     """Return a value in the form in which it is compared, or as it is where it has another one."""
     try:
         return exercise.tidy(value)

@@ -6,6 +6,7 @@ A wrong prediction is not told the right one. It is told what the wrong one woul
 from dataclasses import dataclass, field
 from math import isclose
 from numbers import Real
+from typing import Any
 
 from lunsedu.exercises.judge.check import OPEN, RIGHT, WRONG, Check
 
@@ -14,7 +15,7 @@ from lunsedu.exercises.judge.check import OPEN, RIGHT, WRONG, Check
 class Prediction:
     """`answer` is a number or a letter; `wrong` tells what a wrong answer would mean."""
 
-    answer: object
+    answer: Any
     because: str
     wrong: dict = field(default_factory=dict)
     otherwise: str = "Work it out on paper with the small numbers given."
@@ -101,7 +102,7 @@ PREDICTIONS = {
 }
 
 
-def check_prediction(lesson, answer):
+def check_prediction(lesson: str, answer: Any) -> Check:
     """Check a prediction: a number, or a letter in quotes. Lessons are the keys of PREDICTIONS.
 
     >>> check_prediction("03 model", 0.25)

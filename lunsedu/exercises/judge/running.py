@@ -3,6 +3,8 @@
 What is not here: whether the result is right (judging.py).
 """
 
+from __future__ import annotations
+
 import contextlib
 import copy
 import ctypes
@@ -17,7 +19,9 @@ import threading
 import time
 import traceback
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +65,7 @@ class OutOfTime(BaseException):
 class Run:
     """One call: its value, or the problem in words; `unwritten` for a stub; what it printed."""
 
-    value: object = None
+    value: Any = None
     problem: str | None = None
     unwritten: bool = False
     changed: str | None = None  # the name of an argument that was changed in place
@@ -69,7 +73,7 @@ class Run:
     traceback: str = ""
 
 
-def run(fn, args, limit=TIME_LIMIT, not_allowed=()):
+def run(fn: Any, args: tuple, limit: float = TIME_LIMIT, not_allowed: Sequence[Any] = ()) -> Run:
     """Call fn on copies of args and return a Run; never raises for what fn does.
 
     Standard output is kept back, and numpy's warnings are silent. `not_allowed` holds functions
@@ -110,12 +114,12 @@ def run(fn, args, limit=TIME_LIMIT, not_allowed=()):
 class Printed(io.StringIO):
     """Standard output that keeps only its beginning: an endless loop may print without end."""
 
-    def write(self, text):
+    def write(self, text: str) -> int:
         room = PRINT_LIMIT - self.tell()
         super().write(text[: max(room, 0)])
         return len(text)
 
-    def text(self):
+    def text(self) -> str:
         lines = self.getvalue().splitlines()
         return "\n".join(lines[:LINES] + ["..."] * (len(lines) > LINES))
 
@@ -123,20 +127,20 @@ class Printed(io.StringIO):
 class Calls:
     """Inside this context, notes when one of some functions is called."""
 
-    def __init__(self, functions):
+    def __init__(self, functions: Sequence[Any]) -> None:
         self.codes = {fn.__code__: f"{fn.__module__}.{fn.__name__}" for fn in functions}
-        self.seen = None
+        self.seen: str | None = None
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self.before = sys.getprofile()
         if self.codes:
             sys.setprofile(self.note)
 
-    def note(self, frame, event, argument):
+    def note(self, frame: Any, event: str, argument: Any) -> None:
         if event == "call" and frame.f_code in self.codes:
             self.seen = self.codes[frame.f_code]
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         if self.codes:
             sys.setprofile(self.before)
 
@@ -152,11 +156,11 @@ class Watch:
     for the code that follows, so `finish` ends the thread, then waits for what it may have asked.
     """
 
-    def __init__(self, limit):
+    def __init__(self, limit: float) -> None:
         self.limit = limit
         self.over = threading.Event()
 
-    def call(self, fn, args):
+    def call(self, fn: Any, args: tuple) -> Any:
         self.caller = threading.get_ident()
         thread = threading.Thread(target=self.wait, daemon=True)
         try:
@@ -168,7 +172,7 @@ class Watch:
         finally:
             self.finish(thread)
 
-    def wait(self):
+    def wait(self) -> None:
         busy, clock = time.process_time(), time.monotonic()
         while not self.over.wait(0.05):
             used = time.process_time() - busy
@@ -177,7 +181,7 @@ class Watch:
                     ctypes.c_ulong(self.caller), ctypes.py_object(OutOfTime)
                 )
 
-    def finish(self, thread):
+    def finish(self, thread: threading.Thread) -> None:
         while True:
             try:
                 self.over.set()
@@ -189,7 +193,7 @@ class Watch:
                 continue
 
 
-def is_stub(fn):
+def is_stub(fn: Any) -> bool:
     """Is this a function whose body is only a docstring, `pass` or `...`?
 
     >>> def later(x):
@@ -206,7 +210,7 @@ def is_stub(fn):
     return all(step.opname in nothing for step in steps) and constants == [None]
 
 
-def unchanged(before, after):
+def unchanged(before: Any, after: Any) -> bool:
     """Are the two equal in every value and type? Arrays, lists, dicts, numbers, texts."""
     if isinstance(before, np.ndarray):
         same = isinstance(after, np.ndarray) and before.shape == after.shape

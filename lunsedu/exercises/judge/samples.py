@@ -3,5 +3,5 @@
 import numpy as np
 
 
-def normal(seed, *shape):
+def normal(seed: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape)

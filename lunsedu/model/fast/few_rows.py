@@ -21,12 +21,12 @@ LONG = 2**17  # multiplications; smaller products the library does as the matrix
 COLUMNS = 128  # of w in a block
 
 
-def is_slow(x, w):
+def is_slow(x: np.ndarray, w: np.ndarray) -> bool:
     """True where the library would copy the matrix first, for x [N, in] @ w [in, out]."""
     return 1 < len(x) < MANY_ROWS and len(x) * w.size >= LONG and w.strides[0] == w.itemsize
 
 
-def matmul(x, w):
+def matmul(x: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Return x [N, in] @ w [in, out], equal up to rounding.
 
     >>> x, w = np.ones((3, 700), np.float32), np.ones((400, 700), np.float32).T

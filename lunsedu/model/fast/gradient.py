@@ -15,15 +15,24 @@ A student reads layers.py; `fit` runs this. Nothing new is computed here. What i
 The tests hold this module against layers.py, for every parameter.
 """
 
+from __future__ import annotations
+
 import math
 import sys
+from collections.abc import Callable
 from contextlib import contextmanager
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lunsedu.model import layers
 from lunsedu.model.fast.threads import one_core_a_product, second_thread
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from lunsedu.model.config import LunsformterConfig
 
 SPLIT_FROM = 384  # positions in a batch: below this, waiting for each other costs two threads more
 
@@ -31,10 +40,10 @@ SPLIT_FROM = 384  # positions in a batch: below this, waiting for each other cos
 class Workspace:
     """Arrays under names: asked for again, the same memory is used again."""
 
-    def __init__(self, dtype):
+    def __init__(self, dtype: DTypeLike) -> None:
         self.dtype, self.buffers = dtype, {}
 
-    def __call__(self, name, *shape):
+    def __call__(self, name: str, *shape: int) -> np.ndarray:
         """Return an array of this shape, with whatever it last held."""
         size = math.prod(shape)
         buffer = self.buffers.get(name)
@@ -64,14 +73,21 @@ class FastGradient:
     weights: dict of named arrays; cut: the function that cuts a flat vector [P] into such a dict.
     """
 
-    def __init__(self, config, weights, cut, size, dtype):
+    def __init__(
+        self,
+        config: LunsformterConfig,
+        weights: dict[str, np.ndarray],
+        cut: Callable[[np.ndarray], dict[str, np.ndarray]],
+        size: int,
+        dtype: DTypeLike,
+    ) -> None:
         self.config, self.weights, self.cut = config, weights, cut
         self.dtype = np.dtype(dtype)
         self.halves = [Workspace(self.dtype), Workspace(self.dtype)]
         self.gradients = [np.empty(size, self.dtype) for _ in range(2)]
         self.cos, self.sin = wide_tables(config, self.dtype)  # [seq_len, (H+G)*K]
 
-    def __call__(self, ids, targets):
+    def __call__(self, ids: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the mean loss in nats a token and a new gradient [P]; ids, targets [B, T]."""
         total = int((targets >= 0).sum())
         if total == 0:
@@ -179,7 +195,7 @@ class FastGradient:
         return y.reshape(B, T, H, -1).transpose(0, 2, 1, 3).reshape(B, G, H // G, T, -1)
 
 
-def wide_tables(config, dtype):
+def wide_tables(config: LunsformterConfig, dtype: DTypeLike) -> tuple[np.ndarray, np.ndarray]:
     """Return cos and signed sin, [seq_len, (H+G)*K], as wide as all queries and keys of a row."""
     cos, sin = layers.rope_tables(config.seq_len, config.head_dim, config.rope_theta)
     scale = np.ones(config.num_heads + config.num_kv_heads)

@@ -13,6 +13,10 @@ student reads layers.py and `Lunsformter.forward`. Nothing new is computed here.
 The tests hold this module against `Lunsformter.forward`.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from lunsedu.model import layers
@@ -20,13 +24,21 @@ from lunsedu.model.fast import few_rows
 from lunsedu.model.fast.gradient import wide_tables
 from lunsedu.model.fast.threads import one_core_a_product, second_thread
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from lunsedu.model.cache import KeyValueCache
+    from lunsedu.model.config import LunsformterConfig
+
 NAMES = ("attention_norm", "qkv", "attention_out", "mlp_norm", "gate_up", "down")
 
 
 class FastStep:
     """The step of one model; `weights` is a dict of its named arrays."""
 
-    def __init__(self, config, weights, dtype):
+    def __init__(
+        self, config: LunsformterConfig, weights: dict[str, np.ndarray], dtype: DTypeLike
+    ) -> None:
         self.config = config
         self.layers = [
             [weights[f"layers.{i}.{name}"] for name in NAMES] for i in range(config.num_layers)
@@ -42,7 +54,7 @@ class FastStep:
         self.share = np.array(1 / config.dim, dtype)
         self.eps = np.array(config.norm_eps, dtype)
 
-    def __call__(self, ids, cache):
+    def __call__(self, ids: np.ndarray, cache: KeyValueCache) -> np.ndarray:
         """Read ids int [B, T] after what the cache holds; return the last logits [B, V].
 
         Writes keys and values into the cache, but leaves cache.length to the caller.

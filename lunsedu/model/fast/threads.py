@@ -7,10 +7,12 @@ be told to stay out while two of Python's threads multiply.
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import cache
+from typing import Any
 
 
-def second_thread():
+def second_thread() -> ThreadPoolExecutor:
     """Return an executor of one thread, always the same one."""
     return _thread_of(os.getpid())
 
@@ -21,7 +23,7 @@ def _thread_of(process):
     return ThreadPoolExecutor(1, "lunsedu")
 
 
-def one_core_a_product():
+def one_core_a_product() -> AbstractContextManager[Any]:
     """Return a context (`with`) in which the matrix library uses no threads of its own."""
     return _controller().limit(limits=1)
 
