@@ -12,6 +12,32 @@ collect_ignore_glob = ["conftest.py", "*/conftest.py", "benchmarks/*"]
 matplotlib.use("Agg")  # pictures go to memory; no windows open, on any system
 
 
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist, which may be missing
+def pytest_xdist_make_scheduler(config, log):
+    """Share the tests file by file; all browser tests in one process, which begins with them.
+
+    A file's tests stay together, so that what they share is made once, and a notebook's cells are
+    run in order. The browser tests share a JupyterLab, and are the longest piece: first of all.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.split("::")[0]
+            return "tests/browser" if file.startswith("tests/browser/") else file
+
+        def schedule(self):
+            self.config.option.loadscopereorder = False
+            super().schedule()
+
+        def _assign_work_unit(self, node):
+            if "tests/browser" in self.workqueue:
+                self.workqueue.move_to_end("tests/browser", last=False)
+            super()._assign_work_unit(node)
+
+    return ByFile(config, log)
+
+
 @pytest.fixture(scope="module")
 def lm():
     """A small model that has learned a little: probabilities of all sizes."""

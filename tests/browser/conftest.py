@@ -35,13 +35,15 @@ def missing():
 
 
 def pytest_collection_modifyitems(items):
-    """Browser tests come last: while Playwright is open, an event loop runs in this thread, and
-    tests of the training monitor would find it there.
+    """Browser tests come last: they take longest to say that something is wrong.
+
+    They must not mix with others: while Playwright is open, an event loop runs in this thread, and
+    tests of the training monitor would find it there. So the fixtures close with this folder.
     """
     items.sort(key=lambda item: item.path.parent == Path(__file__).parent)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(tmp_path_factory):
     """A JupyterLab over a copy of the course's notebooks, so that nothing is written to them."""
     reason = missing()
@@ -54,7 +56,7 @@ def lab(tmp_path_factory):
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(lab):
     from playwright.sync_api import sync_playwright
 
@@ -64,7 +66,7 @@ def browser(lab):
         chromium.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def opened(lab, browser):
     """A function: the page of a notebook, opened and run once for all tests."""
     pages, failed = {}, {}
