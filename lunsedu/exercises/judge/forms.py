@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from lunsedu.exercises.judge.elsewhere import Elsewhere
+
 
 def nothing_returned(fn: Any, label: str, some_returned: bool) -> str:
     """Return the sentence for an answer of None."""
@@ -37,6 +39,8 @@ def returns_inside_a_loop(fn: Any) -> bool:
 
     A search may well return from its loop, if it also returns behind it.
     """
+    if isinstance(fn, Elsewhere):
+        return fn.loops
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(fn)))
     except (OSError, TypeError, SyntaxError):
@@ -144,6 +148,8 @@ def leaned_on(fn: Any, names: list[str]) -> str:
     Only letters such as K and the names of the exercise's own arguments are looked for: their
     values change from test to test. Functions that the student wrote and calls are looked into.
     """
+    if isinstance(fn, Elsewhere):
+        return fn.leans
     seen, waiting = set(), [fn]
     while waiting:
         one = waiting.pop()

@@ -22,6 +22,7 @@ import numpy as np
 from lunsedu.exercises.judge.arguments import names_of, recipe, told
 from lunsedu.exercises.judge.check import OPEN, RIGHT, WRONG, Check
 from lunsedu.exercises.judge.compare import difference
+from lunsedu.exercises.judge.elsewhere import Elsewhere
 from lunsedu.exercises.judge.forms import (
     leaned_on,
     nothing_returned,
@@ -108,7 +109,9 @@ def _judge(exercise, fn, limit, run):
             f" {type(fn).__name__}: write the name without brackets behind it.",
             "not-a-function",
         )
-    cases = exercise.cases()
+    cases = list(exercise.cases())
+    if isinstance(fn, Elsewhere):
+        cases += fn.more_cases(exercise)
     refusal = _cannot_call(exercise, fn, cases[0].args)
     if refusal:
         return answer(WRONG, refusal, "arguments")

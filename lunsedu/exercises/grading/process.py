@@ -1,0 +1,325 @@
+"""The judge's end: starts a student's process, asks it, and ends it when it takes too long.
+
+Nothing that comes back is believed: a message is read as plain data (wire.py), each field must be
+of its type, and a process that breaks the rules is lost, with the exercise that it was asked for.
+
+What is not here: what runs in there (worker.py), what the answers are worth (verdict.py).
+"""
+
+import inspect
+import json
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import lunsedu
+from lunsedu.exercises.grading import fresh, wire
+from lunsedu.exercises.judge.arguments import names_of
+from lunsedu.exercises.judge.elsewhere import Elsewhere
+from lunsedu.exercises.judge.running import TIME_LIMIT, Run
+
+PACKAGE = Path(lunsedu.__file__).parent
+START = """
+import json, sys, types
+paths, package = json.loads(sys.argv[1])
+sys.path[:] = paths
+import lunsedu
+lunsedu.exercises = sys.modules["lunsedu.exercises"] = types.ModuleType("lunsedu.exercises")
+lunsedu.exercises.__path__ = [package]  # the package's files, but not what they import: the truth
+from lunsedu.exercises.grading.worker import main
+main()
+"""
+SYSTEM = ("/usr", "/lib", "/lib64", "/etc", "/System", "/Library")  # where libraries lie
+P = inspect.Parameter
+KINDS = (
+    P.POSITIONAL_ONLY,
+    P.POSITIONAL_OR_KEYWORD,
+    P.VAR_POSITIONAL,
+    P.KEYWORD_ONLY,
+    P.VAR_KEYWORD,
+)
+LONGEST = 10_000  # characters of a text that is handed on
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a student's process may use; seconds by the clock unless said otherwise.
+
+    `call` is for one call of a function, which the worker itself ends after `computing` seconds of
+    computing; `cell` for one cell, `start` for Python and numpy to begin. `cpu` seconds of
+    computing and `memory` bytes are for the whole process, `file` bytes for one file.
+    """
+
+    start: float = 60.0
+    cell: float = 30.0
+    call: float = 40.0
+    computing: float = TIME_LIMIT
+    cpu: float = 150.0
+    memory: int = 3 << 30
+    file: int = 20_000_000
+
+
+class Lost(Exception):
+    """The student's process is gone; the message says why, in words, after "Your code "."""
+
+
+class StudentError(Exception):
+    """A student's function failed when a teacher's cell called it; the message is in words."""
+
+
+class Process:
+    """A student's process. Use it in a `with` block: it is ended at its end, whatever happened.
+
+    `forbidden` are names such as "lunsedu.model.layers:attend_forward" that must not work in there.
+    """
+
+    def __init__(self, limits=None, forbidden=(), secret=0, files=None):
+        self.limits, self.secret = limits or Limits(), secret
+        self.scratch = tempfile.mkdtemp(prefix="hand-in-")
+        self.lost = ""
+        if files:
+            _copy(files, self.scratch)
+        self.started = self._popen()
+        self.inbox = queue.Queue()
+        threading.Thread(target=self._receive, daemon=True).start()
+        libraries = {sys.prefix, sys.base_prefix, str(Path(np.__file__).parents[1])}
+        try:
+            reply = self.ask(
+                {
+                    "do": "start",
+                    "imports": ["numpy", "lunsedu"],
+                    "forbidden": list(forbidden),
+                    "limits": {"cpu": self.limits.cpu, "memory": self.limits.memory}
+                    | {"file": self.limits.file},
+                    "scratch": self.scratch,
+                    "readable": [*SYSTEM, *sorted(libraries), str(PACKAGE)],
+                    "hidden": [str(PACKAGE / "exercises")],
+                },
+                self.limits.start,
+            )
+        except Lost:
+            self.close()
+            raise
+        self.held = reply.get("held", [])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+    def close(self):
+        """End the process, with all that belongs to it, and take its folder away."""
+        self._kill()
+        for stream in (self.started.stdin, self.started.stdout):
+            try:
+                stream.close()
+            except OSError:
+                pass
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def _popen(self):
+        environment = {
+            name: os.environ[name] for name in ("SYSTEMROOT", "LANG", "TZ") if name in os.environ
+        }
+        threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+        environment |= dict.fromkeys(threads, "1")
+        environment |= dict.fromkeys(("HOME", "TMPDIR", "TMP", "MPLCONFIGDIR"), self.scratch)
+        environment |= {"MPLBACKEND": "agg"}
+        paths = json.dumps([_python_path(), str(PACKAGE / "exercises")])
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-X", "utf8", "-c", START, paths],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=self.scratch,
+            env=environment,
+            start_new_session=True,
+        )
+
+    def _kill(self):
+        try:
+            if hasattr(os, "killpg"):
+                os.killpg(self.started.pid, signal.SIGKILL)
+            else:
+                self.started.kill()
+        except OSError:
+            pass
+        self.started.wait()
+
+    def _receive(self):
+        try:
+            while (message := wire.read(self.started.stdout)) is not None:
+                self.inbox.put(message)
+            self.inbox.put(None)
+        except (wire.BadMessage, OSError, ValueError):
+            self.inbox.put(wire.BadMessage)
+
+    def ask(self, message, seconds, functions=()):
+        """Send a message and return the reply, a dict; call `functions` when they are asked for."""
+        if self.lost:
+            raise Lost(self.lost)
+        self._send(message)
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                reply = self.inbox.get(timeout=max(0.01, until - time.monotonic()))
+            except queue.Empty:
+                raise self._lose(f"was still running after {seconds:g} seconds") from None
+            if reply is None:
+                raise self._lose(self._ending())
+            if not isinstance(reply, dict):
+                raise self._lose("sent something that is no answer")
+            if "callback" not in reply:
+                return reply
+            self._send(self._called_back(reply, functions))
+
+    def _send(self, message):
+        try:
+            wire.write(self.started.stdin, message)
+        except OSError:
+            raise self._lose(self._ending()) from None
+
+    def _called_back(self, reply, functions):
+        """Call a function of the judge's that the student's code wants called."""
+        number, args = reply["callback"], reply.get("args")
+        if type(number) is not int or not 0 <= number < len(functions) or type(args) is not list:
+            raise self._lose("sent something that is no answer")
+        try:
+            values = [wire.decode(value) for value in args]
+        except wire.BadMessage:
+            raise self._lose("sent something that is no answer") from None
+        try:
+            return {"value": wire.encode(functions[number](*values))}
+        except Lost:
+            raise
+        except Exception as error:
+            return {"error": [type(error).__name__, str(error)[:LONGEST]]}
+
+    def _lose(self, why):
+        self.lost = why
+        self._kill()
+        return Lost(why)
+
+    def _ending(self):
+        try:
+            code = self.started.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return "closed its pipe to the judge"
+        if code == -signal.SIGSEGV:
+            return "crashed Python"
+        if code < 0:
+            return "used more computing or memory than is allowed, and was ended"
+        return "ended its own process (os._exit, or a crash)"
+
+    # --- what the judge asks ----------------------------------------------------------------------
+
+    def cell(self, source, title):
+        """Run a cell; return {"printed", "shown", "error"}, texts all."""
+        reply = self.ask({"do": "cell", "source": source, "title": title}, self.limits.cell)
+        return {name: _text(reply, name) for name in ("printed", "shown", "error")}
+
+    def look(self, name, call=""):
+        """Return what a name of the notebook is: (True, value), (True, Remote), or (False, None)."""
+        arguments = names_of(call)
+        reply = self.ask(
+            {"do": "look", "name": name, "arguments": arguments}, self.limits.call
+        )
+        if "unsendable" in reply:
+            raise StudentError(f"`{name}` is {_text(reply, 'unsendable')}.")
+        if reply.get("kind") == "missing":
+            return False, None
+        if reply.get("kind") == "function":
+            return True, Remote(self, name, reply)
+        return True, self.value(reply.get("value"))
+
+    def value(self, data):
+        try:
+            return wire.decode(data)
+        except wire.BadMessage:
+            raise self._lose("sent something that is no answer") from None
+
+
+class Remote(Elsewhere):
+    """A student's function, seen from the judge: calling it asks the student's process."""
+
+    def __init__(self, process, name, facts):
+        self.process, self.__name__ = process, name
+        self.stub, self.loops = facts.get("stub") is True, facts.get("loops") is True
+        self.leans = _text(facts, "leans")[:60]
+        self.__signature__ = _signature(facts.get("signature"))
+
+    def run(self, args, limit=TIME_LIMIT, not_allowed=()):
+        """Return the Run of one call. What is not allowed doesn't work in there from the start."""
+        functions = []
+        message = {
+            "do": "call",
+            "name": self.__name__,
+            "args": [wire.encode(value, functions) for value in args],
+            "limit": min(limit, self.process.limits.computing),
+        }
+        try:
+            reply = self.process.ask(message, self.process.limits.call, functions)
+            texts = {name: _text(reply, name) for name in ("printed", "traceback")}
+            problem, changed = (
+                None if reply.get(name) is None else _text(reply, name)
+                for name in ("problem", "changed")
+            )
+            value = None if problem else self.process.value(reply.get("value"))
+        except Lost as lost:
+            return Run(problem=f"Your code {lost}, so it was given up.")
+        return Run(value, problem, reply.get("unwritten") is True, changed, **texts)
+
+    def more_cases(self, exercise):
+        return fresh.cases(exercise, self.process.secret)
+
+    def __call__(self, *args, **named):
+        if named:
+            args = self.__signature__.bind(*args, **named).args
+        went = self.run(args)
+        if went.unwritten:
+            raise NotImplementedError
+        if went.problem:
+            raise StudentError(went.problem)
+        return went.value
+
+
+def _signature(told):
+    """Return the signature that was told, or one that takes anything."""
+    try:
+        return inspect.Signature(
+            [
+                P(name, KINDS[kind], default=None if has is True else P.empty)
+                for name, kind, has in told
+            ]
+        )
+    except (TypeError, ValueError, IndexError):
+        return inspect.Signature([P("args", P.VAR_POSITIONAL)])
+
+
+def _text(reply, name):
+    text = reply.get(name, "")
+    if not isinstance(text, str):
+        return ""
+    return text[:LONGEST].encode("utf-8", "replace").decode("utf-8")
+
+
+def _python_path():
+    return [os.path.abspath(path) for path in [str(PACKAGE.parent), *sys.path] if path]
+
+
+def _copy(files, scratch):
+    """Copy what was handed in beside the notebook, so that cells find it."""
+    for file in files:
+        if Path(file).is_file() and Path(file).stat().st_size < 20_000_000:
+            shutil.copy(file, scratch)
