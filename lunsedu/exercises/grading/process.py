@@ -270,6 +270,8 @@ class Remote(Elsewhere):
         }
         try:
             reply = self.process.ask(message, self.process.limits.call, functions)
+            if "unsendable" in reply:
+                return Run(problem=f"Your function returned {_text(reply, 'unsendable')}.")
             texts = {name: _text(reply, name) for name in ("printed", "traceback")}
             problem, changed = (
                 None if reply.get(name) is None else _text(reply, name)

@@ -83,15 +83,34 @@ def names_made(tree: ast.Module) -> set[str]:
     return made
 
 
-def needed(sources: list[str], wanted: set[str]) -> list[int]:
+def names_imported(tree: ast.AST) -> set[str]:
+    """Return the names that imports make, wherever they stand."""
+    return {
+        alias.asname or alias.name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+    }
+
+
+def needed(sources: list[str], wanted: set[str], own=(), imported=()) -> list[int]:
     """Return the numbers of the cells that make the wanted names, and the names used for those.
+
+    `own` are numbers of cells that are needed in any case, `imported` names of modules that
+    everybody has. A cell that only calls np.exp(...) makes no np.
 
     >>> needed(["import os", "a = 1", "def f(): return a", "while True: pass"], {"f"})
     [1, 2]
     """
     trees = [parsed(plain_python(source)) for source in sources]
     made = [names_made(tree) if tree else set() for tree in trees]
-    chosen, wanted = set(), set(wanted)
+    everywhere = set().union(*(names_imported(tree) for tree in trees if tree))
+    for names, tree in zip(made, trees, strict=True):
+        names -= everywhere - (names_imported(tree) if tree else set())
+        names -= set(imported)
+    chosen, wanted = set(own), set(wanted)
+    for i in own:
+        wanted |= names_used(trees[i]) if trees[i] else set()
     while True:
         more = {i for i, names in enumerate(made) if names & wanted or "*" in names} - chosen
         if not more:
@@ -116,12 +135,7 @@ def free_names(source: str) -> set[str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }
-    imported = {
-        alias.asname or alias.name.split(".")[0]
-        for node in ast.walk(tree)
-        if isinstance(node, (ast.Import, ast.ImportFrom))
-        for alias in node.names
-    }
+    imported = names_imported(tree)
     defined = {
         node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))
     }

@@ -21,6 +21,7 @@ class Piece:
 
     source: str
     title: str
+    own: bool = False  # is it the answer's own cell?
 
 
 @dataclass
@@ -45,14 +46,15 @@ class Repaired:
         None if no cell makes it, or only one that is as it was handed out.
         """
         places = [i for i in range(len(self.cells)) if self._is_work(i)]
-        makers = [i for i in places if self._makes(i) & (wanted | {"*"})]
         answer = self.master.answer_of(cell)
+        own = self.at.get(answer.name) if answer else None
+        makers = [i for i in places if i == own or self._makes(i) & (wanted | {"*"})]
         stub = answer.handed_out.strip() if answer else None
         if all(self.cells[i]["source"].strip() == stub for i in makers):
             return None
         before = [i for i in places if i < self._place_of(cell, answer)]
         chosen = before if set(before) & set(makers) else places
-        return [Piece(self.cells[i]["source"], self.title(i)) for i in chosen]
+        return [Piece(self.cells[i]["source"], self.title(i), i == own) for i in chosen]
 
     def title(self, place: int) -> str:
         name = next((name for name, at in self.at.items() if at == place), None)

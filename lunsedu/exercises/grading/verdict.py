@@ -20,7 +20,14 @@ from numbers import Real
 
 import lunsedu.exercises
 from lunsedu.exercises.grading.process import Limits, Lost, Process, StudentError
-from lunsedu.exercises.grading.reading import forbidden_use, free_names, names_made, needed, parsed
+from lunsedu.exercises.grading.reading import (
+    forbidden_use,
+    free_names,
+    names_imported,
+    names_made,
+    needed,
+    parsed,
+)
 from lunsedu.exercises.grading.repair import Repaired
 from lunsedu.exercises.judge.check import OPEN, RIGHT, WRONG, Check
 from lunsedu.exercises.judge.judging import Exercise
@@ -64,20 +71,23 @@ def _by_hand(repaired, cell):
 
 
 def _judge(repaired, cell, limits, secret, files):
-    """Judge one grade cell: first with the cells that matter, then with all before it."""
+    """Judge one grade cell: with the cells that matter, and with all before it if a name lacks."""
     wanted = free_names(cell.source)
     cells = repaired.cells_for(cell, wanted)
     if cells is None:
         return Verdict(cell.name, 0.0, cell.points, OPEN, "not attempted yet")
-    few = [cells[i] for i in needed([one.source for one in cells], wanted)]
-    mention = _mentions(cells, cell, wanted)
+    own = [i for i, one in enumerate(cells) if one.own]
+    setup = repaired.setup()
+    modules = names_imported(parsed("\n".join(one.source for one in setup)))
+    few = [cells[i] for i in needed([one.source for one in cells], wanted, own, modules)]
+    mention = _mentions([*setup, *cells], cell, wanted)
     if mention:
         return Verdict(cell.name, 0.0, cell.points, WRONG, mention)
     verdict = _tried(repaired, cell, few, limits, secret, files)
-    if verdict.points or verdict.status == OPEN or len(few) == len(cells):
+    if verdict.points or "NameError" not in verdict.said or len(few) == len(cells):
         return verdict
     other = _tried(repaired, cell, cells, limits, secret, files)
-    return other if other.points or verdict.status == LOST != other.status else verdict
+    return other if other.points else verdict
 
 
 def _mentions(cells, cell, wanted):

@@ -41,6 +41,8 @@ def main():
 
 
 class _Pipe:
+    """Both ends of the talk with the judge."""
+
     def __init__(self, reader, writer):
         self.reader, self.writer = reader, writer
 
@@ -48,7 +50,10 @@ class _Pipe:
         return wire.read(self.reader)
 
     def write(self, message):
-        wire.write(self.writer, message)
+        try:
+            wire.write(self.writer, message)
+        except wire.Unsendable as error:
+            wire.write(self.writer, {"unsendable": str(error)})
 
 
 def _private_pipe():
