@@ -82,6 +82,7 @@ def _cell(cell):
         "source": source.encode("utf-8", "replace").decode("utf-8"),
         "metadata": metadata if isinstance(metadata, dict) else {},
         "id": cell.get("id") if isinstance(cell.get("id"), str) else None,
+        "attachments": cell.get("attachments"),
     }
 
 
