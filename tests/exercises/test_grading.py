@@ -1,16 +1,21 @@
 """Grading, done by nbgrader itself: release, submit, collect, autograde, feedback.
 
-Five students: all right, nothing done, half right, an endless loop inside a function that a check
-calls, and one outside. It takes about a minute, and is skipped where nbgrader is not installed.
+Five students hand in through the exchange: all right, nothing done, half right, an endless loop
+inside a function that a check calls, and one outside. Others' files lie in the folder as they came:
+renamed, broken, with a cell copied and one deleted, with scripts in all places. It takes half a
+minute, and is skipped where nbgrader is not installed.
 """
 
 import importlib.util
+import json
 import os
+import re
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+from hand_ins import BOTH, cell_of, handed_in
 
 pytest.importorskip("nbgrader", reason='nbgrader is not installed: pip install -e ".[classroom]"')
 if sys.platform == "win32":
@@ -66,6 +71,38 @@ def solved(released, parts):
     return nb
 
 
+SCRIPTS = (
+    "Because <script>document.title = 'x'</script> <img src=x onerror='alert(1)'>"
+    " [click](javascript:alert(1)) <details><summary>more</summary>words</details>"
+)
+
+
+def copied_and_deleted():
+    book = handed_in(BOTH)
+    check = cell_of(book, "softmax_check")
+    book["cells"].insert(book["cells"].index(check) + 1, {**check, "id": "copy"})
+    book["cells"].remove(cell_of(book, "rope_check"))
+    return book
+
+
+def with_scripts():
+    """Scripts in texts, outputs, attachments; 50 MB printed, and a cell of 3 MB."""
+    book = handed_in(BOTH | {"explain": SCRIPTS, "rmsnorm": "def rmsnorm(x, gain, eps):\n    exit()"})
+    output = {"output_type": "display_data", "metadata": {}, "data": {"text/html": SCRIPTS}}
+    for source in ("print('A' * 50_000_000, '<script>x</script>')", f"x = '{'q' * 3_000_000}'"):
+        cell = {"cell_type": "code", "metadata": {}, "source": source, "execution_count": 1}
+        book["cells"].append(cell | {"outputs": [output]})
+    return book
+
+
+ODD = {  # student: (file's name, its text, automatic points, what the log says)
+    "Zoë Müller": ("03_model (1).ipynb", json.dumps(handed_in(BOTH)), 5, "was taken for"),
+    "broken": ("03_model.ipynb", '{"cells": [', 0, "is broken: it ends too early"),
+    "copied": ("03_model.ipynb", json.dumps(copied_and_deleted()), 5, "was deleted and put back"),
+    "scripts": ("03_model.ipynb", json.dumps(with_scripts()), 5, ""),
+}
+
+
 def test_each_student_gets_the_points_that_are_due(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
@@ -76,7 +113,7 @@ def test_each_student_gets_the_points_that_are_due(tmp_path, monkeypatch):
     config.CourseDirectory.root = str(course)
     config.Exchange.root = str(tmp_path / "exchange")
     config.Exchange.cache = str(tmp_path / "cache")
-    config.Execute.timeout = 30
+    config.JudgeOutside.seconds = 4.0
     (tmp_path / "exchange").mkdir(mode=0o777)
     (tmp_path / "exchange").chmod(0o777)
     coursedir = CourseDirectory(config=config)
@@ -115,8 +152,15 @@ def test_each_student_gets_the_points_that_are_due(tmp_path, monkeypatch):
         ).start()
     monkeypatch.chdir(course)
     ran(api.collect(NAME))
-    for student in students:
-        ran(api.autograde(NAME, student))
+    for student, (file, text, _, _) in ODD.items():
+        folder = course / "submitted" / student / NAME
+        folder.mkdir(parents=True)
+        (folder / file).write_text(text, encoding="utf-8")
+    for student in [*students, *ODD]:
+        result = api.autograde(NAME, student)
+        ran(result)
+        if student in ODD:
+            assert ODD[student][3] in result["log"] and student in result["log"]
         ran(api.generate_feedback(NAME, student))
 
     everything = sum(AUTOMATIC.values())
@@ -138,6 +182,35 @@ def test_each_student_gets_the_points_that_are_due(tmp_path, monkeypatch):
             by_hand = [g for g in grades if g.name in ("explain", "explore")]
             # what was left as handed out gets 0 by itself; what was written waits for the teacher
             assert all(g.needs_manual_grade == (g.name in students[student]) for g in by_hand)
+        for student, (_, _, points, _) in ODD.items():
+            grades = gradebook.find_submission(NAME, student).notebooks[0].grades
+            assert len(grades) == 8
+            assert sum(g.auto_score or 0 for g in grades) == points, student
+            waits = {g.name for g in grades if g.needs_manual_grade}
+            assert waits == ({"explain"} if student == "scripts" else set())
+    for student in ("scripts", "broken"):
+        page = (course / "feedback" / student / NAME / f"{NAME}.html").read_text("utf-8")
+        assert len(page.encode()) < 2_000_000
+        assert "Content-Security-Policy" in page
+        tags = "\n".join(re.findall(r"<[a-zA-Z][^>]*>", page))
+        assert not re.search(r"(?i)<script|<iframe|\son\w+\s*=|href=.?\s*(javascript|data):", tags)
+    assert "<summary>more</summary>" in (
+        course / "feedback" / "scripts" / NAME / f"{NAME}.html"
+    ).read_text("utf-8")
+    clean = nbformat.read(course / "autograded" / "all-right" / NAME / f"{NAME}.ipynb", 4)
+    outputs = [o for c in clean.cells for o in c.get("outputs", [])]
+    assert outputs and not any(o.output_type == "error" for o in outputs), outputs
+    assert any("largest weight" in o.get("text", "") for o in outputs)  # examples ran, too
+
+    # once more, with a mark given by hand in between: it stays, and asks for another look
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        gradebook.find_grade("explain", NAME, NAME, "all-right").manual_score = 1.5
+        gradebook.db.commit()
+    ran(api.autograde(NAME, "all-right"))
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        grade = gradebook.find_grade("explain", NAME, NAME, "all-right")
+        assert grade.score == 1.5 and grade.needs_manual_grade
+
     texts = {
         student: (course / "feedback" / student / NAME / f"{NAME}.html").read_text("utf-8")
         for student in students

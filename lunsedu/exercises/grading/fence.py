@@ -34,17 +34,18 @@ MADE_OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | 1 << 14  # rights that a sing
 DEVICES = ("/dev/null", "/dev/urandom", "/dev/random", "/dev/zero")
 
 
-def set_up(limits: dict, scratch: str, readable: list[str]) -> list[str]:
+def set_up(limits: dict, scratch: str, readable: list[str], hidden=()) -> list[str]:
     """Raise the fence in this process; return what it holds, as short names.
 
-    limits: "cpu" seconds, "memory" bytes, "file" bytes.
+    limits: "cpu" seconds, "memory" bytes, "file" bytes. `hidden` are files and folders beneath
+    `readable` that are not to be read.
     """
     held = _resources(limits)
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
         if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0:
-            if landlock(libc, scratch, readable):
+            if landlock(libc, scratch, *without(readable, hidden)):
                 held += ["writing", "reading"]
             if fence_calls.forbid(libc):
                 held += ["processes", "network", "signals"]
@@ -106,9 +107,10 @@ class _Beneath(ctypes.Structure):
     _fields_ = [("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32)]
 
 
-def landlock(libc, scratch: str, readable: list[str]) -> bool:
+def landlock(libc, scratch: str, readable: list[str], listed=()) -> bool:
     """Let this process write beneath scratch only, and read beneath `readable`; False if it can't.
 
+    Beneath `listed` it may see which files there are, as imports do, and not what is in them.
     Its network (version 4) and its signals to others (version 6) are cut off, too, where they can.
     """
     version = libc.syscall(CREATE_RULESET, None, 0, 1)
@@ -124,6 +126,8 @@ def landlock(libc, scratch: str, readable: list[str]) -> bool:
         _allow(libc, held, scratch, rights)
         for path in readable:
             _allow(libc, held, path, EXECUTE | READ_FILE | READ_DIR)
+        for path in listed:
+            _allow(libc, held, path, READ_DIR)
         for path in DEVICES:
             _allow(libc, held, path, READ_FILE | (WRITE_FILE if path == "/dev/null" else 0))
         return libc.syscall(RESTRICT_SELF, held, 0) == 0
@@ -145,14 +149,14 @@ def _allow(libc, held, path, rights):
         os.close(parent)
 
 
-def without(paths: list[str], hidden: list[str]) -> list[str]:
+def without(paths: list[str], hidden) -> tuple[list[str], list[str]]:
     """Return paths that together hold everything beneath `paths` but what is beneath `hidden`.
 
     A right that is given for a folder cannot be taken back for a part of it, so a folder with
-    something hidden in it is replaced by what else lies in it.
+    something hidden in it is replaced by what else lies in it. Such folders are the second list.
     """
     hidden = [Path(path) for path in hidden]
-    found, waiting = [], [Path(path) for path in dict.fromkeys(paths)]
+    found, opened, waiting = [], [], [Path(path) for path in dict.fromkeys(paths)]
     while waiting:
         path = waiting.pop()
         if path in hidden or any(one in path.parents for one in hidden):
@@ -160,8 +164,9 @@ def without(paths: list[str], hidden: list[str]) -> list[str]:
         if any(path in one.parents for one in hidden):
             try:
                 waiting += list(path.iterdir())
+                opened.append(str(path))
             except OSError:
                 continue
         else:
             found.append(str(path))
-    return found
+    return found, opened

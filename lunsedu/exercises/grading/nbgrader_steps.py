@@ -10,13 +10,14 @@ What is not here: everything that needs no nbgrader (the other files of this fol
 """
 
 import re
+import textwrap
 from pathlib import Path
 
 from lunsedu.exercises.grading import fence, hand_in, masters, pages
 from lunsedu.exercises.grading.process import Limits, Lost, Process
 from lunsedu.exercises.grading.repair import repair
 from lunsedu.exercises.grading.report import plain
-from lunsedu.exercises.grading.verdict import judge_hand_in
+from lunsedu.exercises.grading.verdict import LOST, judge_hand_in
 from lunsedu.exercises.judge.check import RIGHT
 
 try:
@@ -108,7 +109,7 @@ class JudgeOutside(NbGraderPreprocessor):
             if cell.cell_type == "code" and verdict is not None and verdict.points is not None:
                 cell.outputs = _verdict_outputs(verdict)
                 if verdict.points == 0:
-                    said = plain(verdict.said.split("\n")[0])
+                    said = plain(verdict.said.split("\n")[0]) or verdict.status
                     self.log.info("%s: %s: %s", student, verdict.exercise, said)
         return nb, resources
 
@@ -262,9 +263,12 @@ def _verdict_outputs(verdict):
     elif verdict.points:
         outputs.append(new("display_data", data={"text/plain": f"right {verdict.said}".strip()}))
     if verdict.points == 0:
-        said = f"{verdict.exercise}: {verdict.status}. {verdict.said}"
-        said = pages.shortened(plain_lines(said), pages.MOST_OUTPUT)
-        outputs.append(new("error", ename="NotRight", evalue=said, traceback=[said]))
+        said = f"{verdict.exercise}: 0 of {verdict.of:g} points"
+        if verdict.check is None:
+            said += f", {verdict.status}. {verdict.said}" if verdict.said else ""
+        elif verdict.status == LOST:
+            said += f". {verdict.said}"
+        outputs.append(_error("NotRight", said))
     elif verdict.status == RIGHT and verdict.points < verdict.of:
         outputs.append(new("execute_result", data={"text/plain": f"{verdict.points:g}"}))
     return outputs
@@ -273,8 +277,7 @@ def _verdict_outputs(verdict):
 def _outputs(went, ended):
     new = nbformat.v4.new_output
     if ended:
-        said = f"This cell {ended}."
-        return [new("error", ename="GivenUp", evalue=said, traceback=[said])]
+        return [_error("GivenUp", f"This cell {ended}.")]
     if went is None:
         return []
     outputs = []
@@ -283,9 +286,15 @@ def _outputs(went, ended):
     if went["shown"]:
         outputs.append(new("display_data", data={"text/plain": plain_lines(went["shown"])}))
     if went["error"]:
-        said = plain_lines(went["error"])
-        outputs.append(new("error", ename="Error", evalue=said, traceback=[said]))
+        outputs.append(_error("Error", went["error"]))
     return outputs
+
+
+def _error(kind, said):
+    """Return an error as an output; pages show its lines as they are, so they are short."""
+    said = pages.shortened(plain_lines(said), pages.MOST_OUTPUT)
+    lines = [part for line in said.split("\n") for part in textwrap.wrap(line, 90) or [""]]
+    return nbformat.v4.new_output("error", ename=kind, evalue=said, traceback=lines)
 
 
 def plain_lines(text: str) -> str:

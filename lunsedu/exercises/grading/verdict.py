@@ -75,7 +75,7 @@ def _judge(repaired, cell, limits, secret, files):
     wanted = free_names(cell.source)
     cells = repaired.cells_for(cell, wanted)
     if cells is None:
-        return Verdict(cell.name, 0.0, cell.points, OPEN, "not attempted yet")
+        return Verdict(cell.name, 0.0, cell.points, OPEN, "")
     own = [i for i, one in enumerate(cells) if one.own]
     setup = repaired.setup()
     modules = names_imported(parsed("\n".join(one.source for one in setup)))
@@ -113,7 +113,7 @@ def _tried(repaired, cell, cells, limits, secret, files):
         for exercise in exercises_of(cell.source)
         for fn in exercise.not_allowed
     ]
-    errors = []
+    errors, setup = [], repaired.setup()
 
     def lost(why, where):
         said = f"{where} {why}, so this exercise was given up."
@@ -121,7 +121,7 @@ def _tried(repaired, cell, cells, limits, secret, files):
 
     try:
         with Process(limits, forbidden, secret, files) as process:
-            for one in [*repaired.setup(), *cells]:
+            for one in [*setup, *cells]:
                 try:
                     went = process.cell(one.source, one.title)
                 except Lost as gone:

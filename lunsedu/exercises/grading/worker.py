@@ -89,8 +89,8 @@ class _Handlers:
         _stand_in()
         if hasattr(signal, "SIGINT"):
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        readable = fence.without(message["readable"], hidden)
-        return {"held": fence.set_up(message["limits"], message["scratch"], readable)}
+        given = (message[name] for name in ("limits", "scratch", "readable"))
+        return {"held": fence.set_up(*given, hidden)}
 
     def cell(self, message):
         """Run a cell up to its first error: what it printed, its last value as text, the error."""
