@@ -30,7 +30,7 @@ from lunsedu.exercises.grading.reading import (
 )
 from lunsedu.exercises.grading.repair import Repaired
 from lunsedu.exercises.judge.check import OPEN, RIGHT, WRONG, Check
-from lunsedu.exercises.judge.judging import Exercise
+from lunsedu.exercises.judge.judging import UNWRITTEN, Exercise
 
 LOST = "given up"
 
@@ -75,7 +75,8 @@ def _judge(repaired, cell, limits, secret, files):
     wanted = free_names(cell.source)
     cells = repaired.cells_for(cell, wanted)
     if cells is None:
-        return Verdict(cell.name, 0.0, cell.points, OPEN, "")
+        open_one = Check(cell.name.removesuffix("_check"), OPEN, UNWRITTEN)
+        return Verdict(cell.name, 0.0, cell.points, OPEN, "", open_one)
     own = [i for i, one in enumerate(cells) if one.own]
     setup = repaired.setup()
     modules = names_imported(parsed("\n".join(one.source for one in setup)))
