@@ -10,7 +10,8 @@ is `assert check, check`.
 
 Read in this order: the folder judge/ (how an answer is run and compared), then a file of checks for
 each topic, in the order of the lessons: tokenizer, counting, truth, softmax, norm, rope, attention,
-loss, block, adamw, training, insideout, storage, interval, paired.
+loss, block, adamw, training, insideout, storage, interval, paired. Then, for
+teachers, the folder grading/ and the command grade.py.
 
 What is not here: the exercises' texts (notebooks/exercises), solutions (notebooks/solutions), wrong
 answers on purpose (tests/exercises).

@@ -20,6 +20,9 @@ from lunsedu.exercises.grading.repair import repair
 from lunsedu.exercises.grading.report import Result, as_csv, plain, table
 from lunsedu.exercises.grading.verdict import judge_hand_in
 
+NOTEBOOKS = (".ipynb", ".ipynb.txt", ".ipynb.json")
+BESIDE = (".txt", ".csv", ".json", ".md")  # what a cell may want to read
+
 
 def grade(folder, masters, limits=None, say=lambda line: None):
     """Return (results, refused): a Result for each hand-in, (student, sentence) for the others."""
@@ -45,9 +48,10 @@ def grade_one(hand_in, masters, limits=None):
 
 def beside(path):
     """Return the small files that were handed in with a notebook, if it has a folder of its own."""
-    files = [p for p in Path(path).parent.iterdir() if p.is_file()]
-    notebooks = [p for p in files if p.suffix == ".ipynb"]
-    others = [p for p in files if p.suffix in (".txt", ".csv", ".json", ".md")]
+    folder = Path(path).parent
+    files = [p for p in folder.iterdir() if p.is_file()] if folder.is_dir() else []
+    notebooks = [p for p in files if p.name.lower().endswith(NOTEBOOKS)]
+    others = [p for p in files if p.suffix in BESIDE and p not in notebooks]
     return others if len(notebooks) == 1 else []
 
 

@@ -1,10 +1,9 @@
 """Hand-ins of lesson 03 for the tests of grading: honest ones, odd files, and hostile ones.
 
-Each hostile one tries its luck in the cell `softmax` (2 points) and solves `rope` (3 points) rightly,
-so that the tests see both: no free point, and nothing else lost.
+Each hostile one tries its luck in the cell `softmax` (2 points). Those that do something while the
+cell runs solve `rope` (3 points) rightly, so that the tests see that nothing else is lost.
 """
 
-import copy
 import json
 from pathlib import Path
 
@@ -44,7 +43,7 @@ ROPE = {"rope": RIGHT["rope"]}
 BOTH = {"softmax": RIGHT["softmax"], **ROPE}
 GIVES_UP = "def softmax(scores):\n    return scores\n"
 
-# --- hostile: what stands in the cell `softmax`, and a word of what the teacher is told ------------
+# --- hostile: what stands in the cell `softmax`, and a word of what is told --------------
 
 HOSTILE = {
     "patched-check": (
@@ -221,7 +220,8 @@ HOSTILE = {
         "which is what this exercise asks you to write",
     ),
     "asks-it-in-secret": (
-        "import importlib\nname = 'soft' + 'max'\nmodule = importlib.import_module('lunsedu.model.layers')\n"
+        "import importlib\nname = 'soft' + 'max'\n"
+        "module = importlib.import_module('lunsedu.model.layers')\n"
         "def softmax(scores):\n    return getattr(module, name)(scores)",
         "what this exercise asks you to write",
     ),

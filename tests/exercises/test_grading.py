@@ -87,7 +87,9 @@ def copied_and_deleted():
 
 def with_scripts():
     """Scripts in texts, outputs, attachments; 50 MB printed, and a cell of 3 MB."""
-    book = handed_in(BOTH | {"explain": SCRIPTS, "rmsnorm": "def rmsnorm(x, gain, eps):\n    exit()"})
+    book = handed_in(
+        BOTH | {"explain": SCRIPTS, "rmsnorm": "def rmsnorm(x, gain, eps):\n    exit()"}
+    )
     output = {"output_type": "display_data", "metadata": {}, "data": {"text/html": SCRIPTS}}
     for source in ("print('A' * 50_000_000, '<script>x</script>')", f"x = '{'q' * 3_000_000}'"):
         cell = {"cell_type": "code", "metadata": {}, "source": source, "execution_count": 1}

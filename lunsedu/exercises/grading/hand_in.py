@@ -169,7 +169,7 @@ def find(folder, masters: list[Master]) -> tuple[list[HandIn], list[tuple[str, s
 
 
 def choose(found: list[tuple]) -> tuple:
-    """Return the (path, cells, master) to grade of several: the one further on, then by its name."""
+    """Return the (path, cells, master) that counts of several: the one further on, then by name."""
     return max(
         found,
         key=lambda one: (answered(one[1], one[2]), one[0].name == f"{one[2].name}.ipynb"),

@@ -13,7 +13,9 @@ from lunsedu.exercises.grading.reading import free_names
 
 CODE_STUB, TEXT_STUB = "...  # your code here", "*Your answer here.*"  # as in nbgrader_config.py
 SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION", re.M | re.S)
-HIDDEN = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS\n.*?^[ \t]*### END HIDDEN TESTS\n?", re.M | re.S)
+HIDDEN = re.compile(
+    r"^[ \t]*### BEGIN HIDDEN TESTS\n.*?^[ \t]*### END HIDDEN TESTS\n?", re.M | re.S
+)
 REPOSITORY = Path(__file__).resolve().parents[3] / "notebooks" / "solutions"
 
 
@@ -67,7 +69,7 @@ class Master:
         return [c for c in self.cells if c.kind == "code" and c.locked and not c.grade]
 
     def answer_of(self, cell: Cell) -> Cell | None:
-        """Return the answer that a grade cell belongs to: the nearest one before it that it uses."""
+        """Return the answer that a grade cell belongs to: the last one before it that it uses."""
         before = self.cells[: self.cells.index(cell)]
         answers = [one for one in before if one.solution and one.kind == "code"]
         wanted = free_names(cell.source)
@@ -78,7 +80,7 @@ class Master:
 def handed_out(source: str, kind: str = "code") -> str:
     """Return what students get of a master's cell.
 
-    >>> print(handed_out("def f(x):\\n    ### BEGIN SOLUTION\\n    return x\\n    ### END SOLUTION"))
+    >>> print(handed_out("def f(x):\\n    ### BEGIN SOLUTION\\n    x\\n    ### END SOLUTION"))
     def f(x):
         ...  # your code here
     """

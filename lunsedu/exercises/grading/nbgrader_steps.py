@@ -88,7 +88,7 @@ class Repair(NbGraderPreprocessor):
 
 
 class JudgeOutside(NbGraderPreprocessor):
-    """Fills in the outputs: of grade cells what the judge found, of others what the fence let out."""
+    """Fills in the outputs: of grade cells what the judge found, of others what they printed."""
 
     seconds = Float(30.0, help="most for one cell, by the clock").tag(config=True)
     gigabytes = Float(3.0, help="most memory of a student's process").tag(config=True)

@@ -3,10 +3,10 @@
 Nothing that comes back is believed: a message is read as plain data (wire.py), each field must be
 of its type, and a process that breaks the rules is lost, with the exercise that it was asked for.
 
-What is not here: what runs in there (worker.py), what the answers are worth (verdict.py).
+What is not here: what runs in there (worker.py), functions seen from here (remote.py), what the
+answers are worth (verdict.py).
 """
 
-import inspect
 import json
 import os
 import queue
@@ -23,10 +23,8 @@ from pathlib import Path
 import numpy as np
 
 import lunsedu
-from lunsedu.exercises.grading import fresh, wire
-from lunsedu.exercises.judge.arguments import names_of
-from lunsedu.exercises.judge.elsewhere import Elsewhere
-from lunsedu.exercises.judge.running import TIME_LIMIT, Run
+from lunsedu.exercises.grading import wire
+from lunsedu.exercises.judge.running import TIME_LIMIT
 
 PACKAGE = Path(lunsedu.__file__).parent
 START = """
@@ -40,14 +38,6 @@ from lunsedu.exercises.grading.worker import main
 main()
 """
 SYSTEM = ("/usr", "/lib", "/lib64", "/etc", "/System", "/Library")  # where libraries lie
-P = inspect.Parameter
-KINDS = (
-    P.POSITIONAL_ONLY,
-    P.POSITIONAL_OR_KEYWORD,
-    P.VAR_POSITIONAL,
-    P.KEYWORD_ONLY,
-    P.VAR_KEYWORD,
-)
 LONGEST = 10_000  # characters of a text that is handed on
 
 
@@ -71,10 +61,6 @@ class Limits:
 
 class Lost(Exception):
     """The student's process is gone; the message says why, in words, after "Your code "."""
-
-
-class StudentError(Exception):
-    """A student's function failed when a teacher's cell called it; the message is in words."""
 
 
 class Process:
@@ -227,21 +213,7 @@ class Process:
     def cell(self, source, title):
         """Run a cell; return {"printed", "shown", "error"}, texts all."""
         reply = self.ask({"do": "cell", "source": source, "title": title}, self.limits.cell)
-        return {name: _text(reply, name) for name in ("printed", "shown", "error")}
-
-    def look(self, name, call=""):
-        """Return what a name of the notebook is: (True, value), (True, Remote), or (False, None)."""
-        arguments = names_of(call)
-        reply = self.ask(
-            {"do": "look", "name": name, "arguments": arguments}, self.limits.call
-        )
-        if "unsendable" in reply:
-            raise StudentError(f"`{name}` is {_text(reply, 'unsendable')}.")
-        if reply.get("kind") == "missing":
-            return False, None
-        if reply.get("kind") == "function":
-            return True, Remote(self, name, reply)
-        return True, self.value(reply.get("value"))
+        return {name: text_of(reply, name) for name in ("printed", "shown", "error")}
 
     def value(self, data):
         try:
@@ -250,66 +222,7 @@ class Process:
             raise self._lose("sent something that is no answer") from None
 
 
-class Remote(Elsewhere):
-    """A student's function, seen from the judge: calling it asks the student's process."""
-
-    def __init__(self, process, name, facts):
-        self.process, self.__name__ = process, name
-        self.stub, self.loops = facts.get("stub") is True, facts.get("loops") is True
-        self.leans = _text(facts, "leans")[:60]
-        self.__signature__ = _signature(facts.get("signature"))
-
-    def run(self, args, limit=TIME_LIMIT, not_allowed=()):
-        """Return the Run of one call. What is not allowed doesn't work in there from the start."""
-        functions = []
-        message = {
-            "do": "call",
-            "name": self.__name__,
-            "args": [wire.encode(value, functions) for value in args],
-            "limit": min(limit, self.process.limits.computing),
-        }
-        try:
-            reply = self.process.ask(message, self.process.limits.call, functions)
-            if "unsendable" in reply:
-                return Run(problem=f"Your function returned {_text(reply, 'unsendable')}.")
-            texts = {name: _text(reply, name) for name in ("printed", "traceback")}
-            problem, changed = (
-                None if reply.get(name) is None else _text(reply, name)
-                for name in ("problem", "changed")
-            )
-            value = None if problem else self.process.value(reply.get("value"))
-        except Lost as lost:
-            return Run(problem=f"Your code {lost}, so it was given up.")
-        return Run(value, problem, reply.get("unwritten") is True, changed, **texts)
-
-    def more_cases(self, exercise):
-        return fresh.cases(exercise, self.process.secret)
-
-    def __call__(self, *args, **named):
-        if named:
-            args = self.__signature__.bind(*args, **named).args
-        went = self.run(args)
-        if went.unwritten:
-            raise NotImplementedError
-        if went.problem:
-            raise StudentError(went.problem)
-        return went.value
-
-
-def _signature(told):
-    """Return the signature that was told, or one that takes anything."""
-    try:
-        return inspect.Signature(
-            [
-                P(name, KINDS[kind], default=None if has is True else P.empty)
-                for name, kind, has in told
-            ]
-        )
-    except (TypeError, ValueError, IndexError):
-        return inspect.Signature([P("args", P.VAR_POSITIONAL)])
-
-
-def _text(reply, name):
+def text_of(reply, name):
     text = reply.get(name, "")
     if not isinstance(text, str):
         return ""

@@ -54,7 +54,8 @@ def names_used(tree: ast.AST) -> set[str]:
 def names_made(tree: ast.Module) -> set[str]:
     """Return the names that a cell makes or changes for others: "*" for those of a star import.
 
-    >>> sorted(names_made(ast.parse("import a.b as c\\ndef f(): x = 1\\nt[1] = 2\\nfor i in t: n = i")))
+    >>> code = "import a as c\\ndef f(): x = 1\\nt[1] = 2\\nfor i in t: n = i"
+    >>> sorted(names_made(ast.parse(code)))
     ['c', 'f', 'i', 'n', 't']
     """
     made, waiting = set(), list(tree.body)

@@ -94,9 +94,7 @@ def repair(cells: list[dict], master: Master, notes=()) -> Repaired:
             if cell.name is None or cell.name in repaired.at:
                 continue
             free = [
-                i
-                for i, one in enumerate(cells)
-                if i not in taken and one["cell_type"] == cell.kind
+                i for i, one in enumerate(cells) if i not in taken and one["cell_type"] == cell.kind
             ]
             found = [i for i in free if step(cells[i], cell)]
             if not found and step is _by_content and cell.kind == "markdown":
@@ -160,7 +158,7 @@ def _below_its_task(cells, free, master, number):
 
 
 def _which(cells, found, cell):
-    """Return which of several counts: the one with the master's id if it was worked on, else the last."""
+    """Return which of several counts: of those worked on the one with the master's id, or last."""
     changed = [i for i in found if cells[i]["source"].strip() != cell.handed_out.strip()]
     if cell.solution and changed:
         found = changed

@@ -19,7 +19,7 @@ from importlib import import_module
 from numbers import Real
 
 import lunsedu.exercises
-from lunsedu.exercises.grading.process import Limits, Lost, Process, StudentError
+from lunsedu.exercises.grading.process import Limits, Lost, Process
 from lunsedu.exercises.grading.reading import (
     forbidden_use,
     free_names,
@@ -28,6 +28,7 @@ from lunsedu.exercises.grading.reading import (
     needed,
     parsed,
 )
+from lunsedu.exercises.grading.remote import StudentError, look
 from lunsedu.exercises.grading.repair import Repaired
 from lunsedu.exercises.judge.check import OPEN, RIGHT, WRONG, Check
 from lunsedu.exercises.judge.judging import UNWRITTEN, Exercise
@@ -143,7 +144,7 @@ def _graded(repaired, cell, process, errors):
     calls = {exercise.name: exercise.call for exercise in exercises_of(cell.source)}
     try:
         for name in sorted(free_names(cell.source) - set(space)):
-            there, value = process.look(name, calls.get(name, ""))
+            there, value = look(process, name, calls.get(name, ""))
             if there:
                 space[name] = value
             elif errors:

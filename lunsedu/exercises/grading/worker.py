@@ -32,7 +32,7 @@ SHOWN = 5000  # characters of a value or an error that are sent
 
 
 def main():
-    """Serve until the pipe closes. Standard input and output are the pipe; then they are nothing."""
+    """Serve until the pipe closes. It is standard input and output, which then are nothing."""
     pipe = _private_pipe()
     space = {"__name__": "__main__", "__builtins__": builtins, "display": _displayed}
     handlers = _Handlers(pipe, space)
@@ -152,7 +152,9 @@ class _Handlers:
             if functions:
                 raise TypeError("pass numbers, texts and arrays, and no function")
             self.pipe.write({"callback": number, "args": sent})
-            while "do" in (reply := self.pipe.read()):  # a function of the notebook, asked meanwhile
+            while "do" in (
+                reply := self.pipe.read()
+            ):  # a function of the notebook, asked meanwhile
                 self.pipe.write(self.answer(reply))
             if "error" in reply:
                 kind = getattr(builtins, reply["error"][0], RuntimeError)
