@@ -183,6 +183,31 @@ HOSTILE = {
         "    return scores",
         "sent something that is no answer",
     ),
+    "floods-the-pipe": (
+        "import json, os, struct\n"
+        "def softmax(scores):\n"
+        "    data = json.dumps({'value': 'x' * 1_000_000}).encode()\n"
+        "    while True:\n        for fd in range(3, 20):\n"
+        "            try: os.write(fd, struct.pack('>I', len(data)) + data)\n"
+        "            except OSError: pass\n",
+        "",
+    ),
+    "never-listens": (
+        "import sys, time\nfor module in list(sys.modules.values()):\n"
+        "    if getattr(module, '__name__', '').endswith('grading.wire'):\n"
+        "        module.read = lambda stream: time.sleep(10_000)\n" + GIVES_UP,
+        "still running",
+    ),
+    "fills-the-disk": (
+        "import itertools\ndef softmax(scores):\n    for number in itertools.count():\n"
+        "        with open(f'{number}', 'wb') as file:\n            file.write(bytes(19_000_000))",
+        "wrote more files than is allowed",
+    ),
+    "keys-that-collide": (
+        "def softmax(scores):\n    return {i * (2**61 - 1): 0 for i in range(9_000)}",
+        "",
+    ),
+    "brackets": ("def softmax(scores):\n    return " + "-" * 90_000 + "1", ""),
     "looks-at-the-stack": (
         "import gc, sys\ndef softmax(scores):\n    frame, seen = sys._getframe(), []\n"
         "    while frame:\n        seen += list(frame.f_locals.values())\n"

@@ -26,7 +26,7 @@ from lunsedu.exercises.judge.running import unchanged
 hall_of_mirrors.collect()
 
 MASTERS = [read_master(NOTEBOOKS / "solutions" / "03_model.ipynb")]
-QUICK = Limits(cell=4, call=4, computing=0.5, cpu=30)
+QUICK = Limits(cell=4, call=4, computing=0.5, cpu=30, folder=60_000_000)
 
 
 @pytest.fixture(scope="module")

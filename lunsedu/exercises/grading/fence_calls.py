@@ -48,6 +48,10 @@ NUMBERS = {  # name: (x86_64, aarch64)
     "pivot_root": (155, 41),
     "chroot": (161, 51),
     "reboot": (169, 142),
+    "memfd_create": (319, 279),  # memory that no limit counts
+    "shmget": (29, 194),
+    "msgget": (68, 186),
+    "mq_open": (240, 180),
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
     "keyctl": (250, 219),

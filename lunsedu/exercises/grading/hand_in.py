@@ -11,6 +11,7 @@ from pathlib import Path
 from lunsedu.exercises.grading.masters import Master
 
 LARGEST = 100_000_000  # bytes of a notebook
+MOST_CELLS = 1000  # ours have about forty
 ENDINGS = (".ipynb", ".ipynb.txt", ".ipynb.json", ".json")  # as browsers and mail programs save it
 
 
@@ -67,7 +68,7 @@ def cells_of(book, name="it") -> list[dict]:
         book = {"cells": [cell for sheet in sheets for cell in sheet.get("cells", [])]}
     if not isinstance(book, dict) or not isinstance(book.get("cells"), list):
         raise Unreadable(f"{name} is no notebook: it holds no cells. Ask for it again.")
-    return [_cell(cell) for cell in book["cells"] if isinstance(cell, dict)]
+    return [_cell(cell) for cell in book["cells"][:MOST_CELLS] if isinstance(cell, dict)]
 
 
 def _cell(cell):

@@ -32,7 +32,7 @@ except ModuleNotFoundError:  # this file is read where nbgrader is not installed
         return default
 
 
-REREAD = 4  # times that a hand-in is run again for its outputs, without the cell that ended it
+REREAD = 3  # times that a hand-in is run again for its outputs, without the cell that ended it
 
 
 def find_hand_in(assignment, student, notebooks):
@@ -83,7 +83,7 @@ class Repair(NbGraderPreprocessor):
         known = {cell.handed_out.strip() for cell in master.cells}
         for cell in nb.cells:
             if cell.cell_type == "markdown" and cell.source.strip() not in known:
-                cell.source = pages.harmless(cell.source)
+                cell.source = pages.harmless(pages.shortened(cell.source, pages.MOST_SOURCE))
         return nb, resources
 
 

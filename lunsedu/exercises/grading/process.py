@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 import time
@@ -37,7 +38,10 @@ lunsedu.exercises.__path__ = [package]  # the package's files, but not what they
 from lunsedu.exercises.grading.worker import main
 main()
 """
-SYSTEM = ("/usr", "/lib", "/lib64", "/etc", "/System", "/Library")  # where libraries lie
+SYSTEM = (  # where libraries lie; not all of /usr, where nbgrader's exchange is, and not /etc
+    *("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib"),
+    *("/usr/share/zoneinfo", "/usr/share/fonts", "/etc/ld.so.cache", "/etc/localtime"),
+)
 LONGEST = 10_000  # characters of a text that is handed on
 
 
@@ -45,11 +49,13 @@ LONGEST = 10_000  # characters of a text that is handed on
 class Limits:
     """What a student's process may use; seconds by the clock unless said otherwise.
 
-    `call` is for one call of a function, which the worker itself ends after `computing` seconds of
-    computing; `cell` for one cell, `start` for Python and numpy to begin. `cpu` seconds of
-    computing and `memory` bytes are for the whole process, `file` bytes for one file.
+    `total` is for the whole process, `start` for Python and numpy to begin, `cell` for one cell,
+    `call` for one call of a function, which the worker itself ends after `computing` seconds of
+    computing. `cpu` seconds of computing and `memory` bytes are for the whole process, `file` bytes
+    for one file, `folder` bytes for all that it writes.
     """
 
+    total: float = 180.0
     start: float = 60.0
     cell: float = 30.0
     call: float = 40.0
@@ -57,6 +63,7 @@ class Limits:
     cpu: float = 150.0
     memory: int = 3 << 30
     file: int = 20_000_000
+    folder: int = 200_000_000
 
 
 class Lost(Exception):
@@ -75,10 +82,15 @@ class Process:
         self.lost = ""
         if files:
             _copy(files, self.scratch)
+        self.end = time.monotonic() + self.limits.total
         self.started = self._popen()
-        self.inbox = queue.Queue()
+        # short queues and threads of their own: a process that floods its pipe, or never reads it,
+        # costs the judge neither memory nor time
+        self.inbox, self.outbox = queue.Queue(maxsize=4), queue.Queue(maxsize=4)
         threading.Thread(target=self._receive, daemon=True).start()
-        libraries = {sys.prefix, sys.base_prefix, str(Path(np.__file__).parents[1])}
+        threading.Thread(target=self._send, daemon=True).start()
+        libraries = {str(Path(np.__file__).parents[1]), *sysconfig.get_paths().values()}
+        libraries |= {f"{prefix}/lib" for prefix in (sys.prefix, sys.base_prefix)}
         try:
             reply = self.ask(
                 {
@@ -106,7 +118,9 @@ class Process:
 
     def close(self):
         """End the process, with all that belongs to it, and take its folder away."""
+        self.lost = self.lost or "was ended"
         self._kill()
+        _offer(self.outbox, None, 0.0)
         for stream in (self.started.stdin, self.started.stdout):
             try:
                 stream.close()
@@ -146,35 +160,54 @@ class Process:
     def _receive(self):
         try:
             while (message := wire.read(self.started.stdout)) is not None:
-                self.inbox.put(message)
-            self.inbox.put(None)
+                self._deliver(message)
+            self._deliver(None)
         except (wire.BadMessage, OSError, ValueError):
-            self.inbox.put(wire.BadMessage)
+            self._deliver(wire.BadMessage)
+
+    def _deliver(self, message):
+        while not self.lost and not _offer(self.inbox, message, 0.5):
+            continue
+
+    def _send(self):
+        try:
+            while (message := self.outbox.get()) is not None:
+                wire.write(self.started.stdin, message)
+        except (OSError, ValueError, wire.Unsendable):
+            return  # it is gone; who waits for its answer is told so
 
     def ask(self, message, seconds, functions=()):
         """Send a message and return the reply, a dict; call `functions` when they are asked for."""
         if self.lost:
             raise Lost(self.lost)
-        self._send(message)
-        until = time.monotonic() + seconds
+        start = time.monotonic()
+        until = min(start + seconds, self.end)
+        late = f"was still running after {seconds:g} seconds"
+        if until == self.end:
+            late = f"was still running after {self.limits.total:g} seconds in all"
+        if not _offer(self.outbox, message, until - start):
+            raise self._lose(late)
         while True:
-            try:
-                reply = self.inbox.get(timeout=max(0.01, until - time.monotonic()))
-            except queue.Empty:
-                raise self._lose(f"was still running after {seconds:g} seconds") from None
+            reply = self._received(until, late)
             if reply is None:
                 raise self._lose(self._ending())
             if not isinstance(reply, dict):
                 raise self._lose("sent something that is no answer")
             if "callback" not in reply:
                 return reply
-            self._send(self._called_back(reply, functions))
+            answer = self._called_back(reply, functions)
+            if not _offer(self.outbox, answer, until - time.monotonic()):
+                raise self._lose(late)
 
-    def _send(self, message):
-        try:
-            wire.write(self.started.stdin, message)
-        except OSError:
-            raise self._lose(self._ending()) from None
+    def _received(self, until, late):
+        """Return the next message; look now and then at the clock and at the process's folder."""
+        while time.monotonic() < until:
+            try:
+                return self.inbox.get(timeout=min(0.5, max(0.01, until - time.monotonic())))
+            except queue.Empty:
+                if _bytes(self.scratch) > self.limits.folder:
+                    raise self._lose("wrote more files than is allowed") from None
+        raise self._lose(late)
 
     def _called_back(self, reply, functions):
         """Call a function of the judge's that the student's code wants called."""
@@ -220,6 +253,26 @@ class Process:
             return wire.decode(data)
         except wire.BadMessage:
             raise self._lose("sent something that is no answer") from None
+
+
+def _offer(line, message, seconds):
+    """Put a message into a queue; False if there was no room in time."""
+    try:
+        line.put(message, timeout=max(seconds, 0.01))
+        return True
+    except queue.Full:
+        return False
+
+
+def _bytes(folder):
+    total = 0
+    for path, _, files in os.walk(folder):
+        for name in files:
+            try:
+                total += os.lstat(os.path.join(path, name)).st_size
+            except OSError:
+                continue
+    return total
 
 
 def text_of(reply, name):

@@ -7,7 +7,9 @@ import ast
 import builtins
 import re
 import warnings
+from functools import lru_cache
 
+LONGEST = 100_000  # characters of a cell that is looked into
 BUILTIN = set(dir(builtins))
 
 
@@ -28,8 +30,11 @@ def plain_python(source: str) -> str:
     return "\n".join(lines)
 
 
+@lru_cache(maxsize=1000)
 def parsed(source: str) -> ast.Module | None:
-    """Return the tree of some code, or None where it is no Python."""
+    """Return the tree of some code, or None where it is no Python, or far too much of it."""
+    if len(source) > LONGEST:
+        return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -19,9 +19,10 @@ import struct
 
 import numpy as np
 
-LARGEST = 32_000_000  # bytes of one message
+LARGEST = 8_000_000  # bytes of one message
 DEEPEST = 40  # lists in lists
-MANY = 2_000_000  # values in one message
+MANY = 300_000  # values in one message
+KEYS = 10_000  # of one dict or set: their hashes may have been chosen to collide
 KINDS = "biufc"  # of arrays that are sent as bytes: truth values, whole, real, complex numbers
 
 
@@ -185,15 +186,22 @@ class _Decoder:
         return tuple(self.all(rest, depth))
 
     def make_set(self, rest, depth):
-        return set(self.all(rest, depth))
+        return set(self.few(rest, depth))
 
     def make_frozenset(self, rest, depth):
-        return frozenset(self.all(rest, depth))
+        return frozenset(self.few(rest, depth))
+
+    def few(self, rest, depth):
+        if len(rest) > KEYS:
+            raise BadMessage("too many keys")
+        return self.all(rest, depth)
 
     def make_iterator(self, rest, depth):
         return iter(self.all(rest, depth))
 
     def make_dict(self, rest, depth):
+        if len(rest) > KEYS:
+            raise BadMessage("too many keys")
         return {self.value(key, depth): self.value(value, depth) for key, value in rest}
 
     def make_range(self, rest, depth):
