@@ -207,6 +207,20 @@ def windows(book):
     return book
 
 
+def helper_at_the_end(book):
+    cell_of(book, "softmax")["source"] = "def softmax(scores):\n    return later(scores)"
+    source = RIGHT["softmax"].replace("def softmax", "def later")
+    book["cells"].append({"cell_type": "code", "metadata": {}, "source": source})
+    return book
+
+
+def helper_in_secret(book):
+    cell_of(book, "softmax")["source"] = "def softmax(scores):\n    return hidden(scores)"
+    source = RIGHT["softmax"] + "\nglobals()['hid' + 'den'] = softmax"
+    book["cells"].insert(3, {"cell_type": "code", "metadata": {}, "source": source})
+    return book
+
+
 def version_3(book):
     cells = [
         {**cell, "input": cell["source"]} if cell["cell_type"] == "code" else cell
@@ -262,6 +276,8 @@ ODD = {
     "another kernel": (other_kernel, ""),
     "marks of nonsense": (with_marks_of_nonsense, ""),
     "helpers, magics, broken cells": (with_helpers, ""),
+    "a helper at the end": (helper_at_the_end, ""),
+    "a helper that no reader finds": (helper_in_secret, ""),
 }
 
 

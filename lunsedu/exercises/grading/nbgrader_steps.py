@@ -28,8 +28,12 @@ try:
 except ModuleNotFoundError:  # this file is read where nbgrader is not installed, but not used
     HTMLExporter = NotebookExporter = NbGraderPreprocessor = object
 
-    def Float(default, help=""):  # noqa: N802
-        return default
+    class Float:
+        def __init__(self, default, help=""):
+            self.default = default
+
+        def tag(self, config):
+            return self.default
 
 
 REREAD = 3  # times that a hand-in is run again for its outputs, without the cell that ended it

@@ -56,6 +56,11 @@ class Repaired:
         chosen = before if set(before) & set(makers) else places
         return [Piece(self.cells[i]["source"], self.title(i), i == own) for i in chosen]
 
+    def work(self) -> list[Piece]:
+        """Return all cells of the student's own, in their order."""
+        places = [i for i in range(len(self.cells)) if self._is_work(i)]
+        return [Piece(self.cells[i]["source"], self.title(i)) for i in places]
+
     def title(self, place: int) -> str:
         name = next((name for name, at in self.at.items() if at == place), None)
         return f"'{name}'" if name else f"number {place + 1}"

@@ -72,7 +72,7 @@ def _by_hand(repaired, cell):
 
 
 def _judge(repaired, cell, limits, secret, files):
-    """Judge one grade cell: with the cells that matter, and with all before it if a name lacks."""
+    """Judge one grade cell: with the cells that matter, and with all cells if a name lacks."""
     wanted = free_names(cell.source)
     cells = repaired.cells_for(cell, wanted)
     if cells is None:
@@ -86,9 +86,10 @@ def _judge(repaired, cell, limits, secret, files):
     if mention:
         return Verdict(cell.name, 0.0, cell.points, WRONG, mention)
     verdict = _tried(repaired, cell, few, limits, secret, files)
-    if verdict.points or "NameError" not in verdict.said or len(few) == len(cells):
+    every = repaired.work()
+    if verdict.points or "NameError" not in verdict.said or len(few) == len(every):
         return verdict
-    other = _tried(repaired, cell, cells, limits, secret, files)
+    other = _tried(repaired, cell, every, limits, secret, files)
     return other if other.points else verdict
 
 
