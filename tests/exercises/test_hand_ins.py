@@ -15,7 +15,7 @@ from hand_ins import BOTH, HOSTILE, NOTEBOOKS, RIGHT, ROPE, cell_of, handed_in, 
 
 from lunsedu.exercises import grade
 from lunsedu.exercises.grading import fence, fresh
-from lunsedu.exercises.grading.hand_in import HandIn, cells_of
+from lunsedu.exercises.grading.hand_in import HandIn, Unreadable, cells_of, read_cells
 from lunsedu.exercises.grading.masters import read_master, read_masters
 from lunsedu.exercises.grading.process import Limits, Process
 from lunsedu.exercises.grading.report import remarks
@@ -287,6 +287,32 @@ def test_an_odd_notebook_gets_the_points_that_are_due(name):
     result = graded(change(handed_in(BOTH)))
     assert {n: p for n, p in points(result).items() if p} == {"softmax": 2, "rope": 3}
     assert told in " ".join(remarks(result))
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("", "is empty"),
+        ("\x00\x00", "is empty"),
+        ("{", "is broken"),
+        ("[" * 100_000, "is broken"),
+        ("[]", "holds no cells"),
+        ('{"cells": 3}', "holds no cells"),
+        (json.dumps({"cells": [{"cell_type": "code", "source": "x=1\n" * 20_000}] * 9}), "of code"),
+    ],
+)
+def test_a_file_that_is_no_notebook_is_refused_in_a_sentence(tmp_path, text, told):
+    path = tmp_path / "03_model.ipynb"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(Unreadable, match=told):
+        read_cells(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_notebook_is_read_in_the_encodings_that_editors_write(tmp_path, encoding):
+    path = tmp_path / "03_model.ipynb"
+    path.write_text(json.dumps({"cells": [{"source": ["# Zoë"]}, 3]}, ensure_ascii=False), encoding)
+    assert [cell["source"] for cell in read_cells(path)] == ["# Zoë"]
 
 
 def test_an_exercise_whose_cell_was_deleted_is_lost_alone():

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lunsedu.exercises.grading.masters import Master
+from lunsedu.exercises.grading.reading import LONGEST
 
 LARGEST = 100_000_000  # bytes of a notebook
 MOST_CELLS = 1000  # ours have about forty
+MOST_CODE = 500_000  # characters of code that are looked into
 ENDINGS = (".ipynb", ".ipynb.txt", ".ipynb.json", ".json")  # as browsers and mail programs save it
 
 
@@ -68,7 +70,11 @@ def cells_of(book, name="it") -> list[dict]:
         book = {"cells": [cell for sheet in sheets for cell in sheet.get("cells", [])]}
     if not isinstance(book, dict) or not isinstance(book.get("cells"), list):
         raise Unreadable(f"{name} is no notebook: it holds no cells. Ask for it again.")
-    return [_cell(cell) for cell in book["cells"][:MOST_CELLS] if isinstance(cell, dict)]
+    cells = [_cell(cell) for cell in book["cells"][:MOST_CELLS] if isinstance(cell, dict)]
+    lengths = [len(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    if sum(length for length in lengths if length <= LONGEST) > MOST_CODE:
+        raise Unreadable(f"{name} holds more than {MOST_CODE:,} characters of code: look at it.")
+    return cells
 
 
 def _cell(cell):
