@@ -228,7 +228,7 @@ class _Decoder:
     def make_array(self, rest, depth):
         kind, shape, content = rest
         shape = tuple(self.whole(shape))
-        if len(shape) > 16 or math.prod(shape) > LARGEST:
+        if len(shape) > 16 or min(shape, default=0) < 0 or math.prod(shape) > LARGEST:
             raise BadMessage("an array too large")
         if kind == "U":
             if not all(isinstance(item, str) for item in content):
