@@ -45,6 +45,18 @@ GIVES_UP = "def softmax(scores):\n    return scores\n"
 
 # --- hostile: what stands in the cell `softmax`, and a word of what is told --------------
 
+NEEDS = {  # what of the fence must hold, so that trying it does no harm
+    "reads-the-masters": "reading",
+    "loads-it-again": "reading",
+    "fork-bomb": "processes",
+    "runs-a-program": "processes",
+    "kills-the-judge": "signals",
+    "opens-the-network": "network",
+    "forty-gigabytes": "memory",
+    "forty-gigabytes-in-a-cell": "memory",
+    "changes-the-fence": "memory",
+}
+
 HOSTILE = {
     "patched-check": (
         "import lunsedu.exercises\nlunsedu.exercises.check_softmax = lambda f: True\n" + GIVES_UP,

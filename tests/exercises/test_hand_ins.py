@@ -11,7 +11,7 @@ import catalogue
 import hall_of_mirrors
 import numpy as np
 import pytest
-from hand_ins import BOTH, HOSTILE, NOTEBOOKS, RIGHT, ROPE, cell_of, handed_in, load
+from hand_ins import BOTH, HOSTILE, NEEDS, NOTEBOOKS, RIGHT, ROPE, cell_of, handed_in, load
 
 from lunsedu.exercises import grade
 from lunsedu.exercises.grading import fence, fresh
@@ -44,13 +44,18 @@ def points(result):
     return {verdict.exercise: verdict.points for verdict in result.verdicts}
 
 
+def test_what_this_computer_does_not_hold_is_said(held):
+    assert len(fence.missing([])) == 7
+    assert {"cpu", "file"} <= set(held) or sys.platform == "win32"
+
+
 # --- hostile --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_answer_gets_no_point_and_costs_no_other(name, held):
-    if fence.missing(held) and sys.platform != "linux":
-        pytest.skip("the fence has holes on this platform")
+    if NEEDS.get(name, "core") not in held:
+        pytest.skip("the fence has a hole here, and the teacher is told so")
     source, told = HOSTILE[name]
     others = {} if source.startswith("def ") else ROPE
     result = graded(handed_in({**others, "softmax": source}))
