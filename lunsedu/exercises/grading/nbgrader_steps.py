@@ -191,7 +191,8 @@ def _found(path, master):
 
 
 def _as_handed_out(master, said):
-    note = "**This hand-in could not be graded.** " + " ".join(said)
+    told = " ".join(said).replace("sk for it again", "sk for help, or hand it in again")
+    note = f"**This hand-in could not be graded.** {told}"
     cells = [{"cell_type": "markdown", "source": note, "metadata": {}, "id": None}]
     for cell in master.cells:
         metadata = {"nbgrader": _marks(cell)} if cell.name else {}
@@ -268,9 +269,7 @@ def _verdict_outputs(verdict):
         outputs.append(new("display_data", data={"text/plain": f"right {verdict.said}".strip()}))
     if verdict.points == 0:
         said = f"{verdict.exercise}: 0 of {verdict.of:g} points"
-        if verdict.check is None:
-            said += f", {verdict.status}. {verdict.said}" if verdict.said else ""
-        elif verdict.status == LOST:
+        if verdict.said and (verdict.check is None or verdict.status == LOST):
             said += f". {verdict.said}"
         outputs.append(_error("NotRight", said))
     elif verdict.status == RIGHT and verdict.points < verdict.of:
