@@ -8,9 +8,14 @@ The exit code is 0 when every hand-in was graded, 1 when one could not be read, 
 be graded at all.
 """
 
+from __future__ import annotations
+
 import argparse
+import os
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from lunsedu.exercises.grading import fence
 from lunsedu.exercises.grading.hand_in import find, lesson_of
@@ -20,11 +25,20 @@ from lunsedu.exercises.grading.repair import repair
 from lunsedu.exercises.grading.report import Result, as_csv, plain, table
 from lunsedu.exercises.grading.verdict import judge_hand_in
 
+if TYPE_CHECKING:
+    from lunsedu.exercises.grading.hand_in import HandIn
+    from lunsedu.exercises.grading.masters import Master
+
 NOTEBOOKS = (".ipynb", ".ipynb.txt", ".ipynb.json")
 BESIDE = (".txt", ".csv", ".json", ".md")  # what a cell may want to read
 
 
-def grade(folder, masters, limits=None, say=lambda line: None):
+def grade(
+    folder: str | os.PathLike[str],
+    masters: list[Master],
+    limits: Limits | None = None,
+    say: Callable[[str], object] = lambda line: None,
+) -> tuple[list, list]:
     """Return (results, refused): a Result for each hand-in, (student, sentence) for the others."""
     hand_ins, refused = find(folder, masters)
     results = []
@@ -38,15 +52,16 @@ def grade(folder, masters, limits=None, say=lambda line: None):
     return results, refused
 
 
-def grade_one(hand_in, masters, limits=None):
+def grade_one(hand_in: HandIn, masters: list[Master], limits: Limits | None = None) -> Any:
     """Return the Result of one hand-in."""
     master = lesson_of(hand_in.cells, hand_in.path, masters)
+    assert master is not None  # find() names those that belong to none
     repaired = repair(hand_in.cells, master, hand_in.notes)
     verdicts = judge_hand_in(repaired, limits, files=beside(hand_in.path))
     return Result(hand_in.student, master.name, hand_in.path.name, verdicts, repaired.notes)
 
 
-def beside(path):
+def beside(path: str | os.PathLike[str]) -> list[Path]:
     """Return the small files that were handed in with a notebook, if it has a folder of its own."""
     folder = Path(path).parent
     files = [p for p in folder.iterdir() if p.is_file()] if folder.is_dir() else []
@@ -55,7 +70,7 @@ def beside(path):
     return others if len(notebooks) == 1 else []
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m lunsedu.exercises.grade",
         description=__doc__.splitlines()[0],
@@ -94,7 +109,7 @@ def main(arguments=None):
     return 2 if not results else 1 if refused else 0
 
 
-def not_held():
+def not_held() -> list[str]:
     """Return, in sentences, which limits this computer cannot set."""
     with Process() as process:
         return fence.missing(process.held)

@@ -15,14 +15,16 @@ What is not here: the filter of system calls (fence_calls.py), who starts the wo
 import ctypes
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from lunsedu.exercises.grading import fence_calls
 
 try:
     import resource
 except ImportError:  # Windows
-    resource = None
+    resource = None  # type: ignore[assignment]
 
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 SIGKILL = 9
@@ -34,7 +36,9 @@ MADE_OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | 1 << 14  # rights that a sing
 DEVICES = ("/dev/null", "/dev/urandom", "/dev/random", "/dev/zero")
 
 
-def set_up(limits: dict, scratch: str, readable: list[str], hidden=()) -> list[str]:
+def set_up(
+    limits: dict, scratch: str, readable: list[str], hidden: Iterable[str] = ()
+) -> list[str]:
     """Raise the fence in this process; return what it holds, as short names.
 
     limits: "cpu" seconds, "memory" bytes, "file" bytes. `hidden` are files and folders beneath
@@ -52,7 +56,7 @@ def set_up(limits: dict, scratch: str, readable: list[str], hidden=()) -> list[s
     return held
 
 
-def missing(held) -> list[str]:
+def missing(held: Iterable[str]) -> list[str]:
     """Return, in sentences, what this computer does not hold.
 
     >>> missing(["cpu", "memory", "file", "writing", "reading", "processes", "network", "signals"])
@@ -107,7 +111,7 @@ class _Beneath(ctypes.Structure):
     _fields_ = [("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32)]
 
 
-def landlock(libc, scratch: str, readable: list[str], listed=()) -> bool:
+def landlock(libc: Any, scratch: str, readable: list[str], listed: Iterable[str] = ()) -> bool:
     """Let this process write beneath scratch only, and read beneath `readable`; False if it can't.
 
     Beneath `listed` it may see which files there are, as imports do, and not what is in them.
@@ -149,7 +153,7 @@ def _allow(libc, held, path, rights):
         os.close(parent)
 
 
-def without(paths: list[str], hidden) -> tuple[list[str], list[str]]:
+def without(paths: list[str], hidden: Iterable[str]) -> tuple[list[str], list[str]]:
     """Return paths that together hold everything beneath `paths` but what is beneath `hidden`.
 
     A right that is given for a folder cannot be taken back for a part of it, so a folder with

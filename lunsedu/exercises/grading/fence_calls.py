@@ -10,6 +10,7 @@ of the calls from arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-ge
 import ctypes
 import errno
 import platform
+from typing import Any
 
 PR_SET_SECCOMP, FILTER = 22, 2
 ALLOW, ERRNO, KILL = 0x7FFF0000, 0x00050000, 0x80000000
@@ -100,7 +101,7 @@ def program(machine: str) -> list[tuple]:
         return []
     column = list(MACHINES).index(machine)
     refuse = (RETURN, 0, 0, ERRNO | errno.EPERM)
-    steps = [
+    steps: list[tuple] = [
         (LOAD, 0, 0, ARCHITECTURE),
         (EQUAL, 1, 0, MACHINES[machine]),
         (RETURN, 0, 0, KILL),
@@ -108,7 +109,8 @@ def program(machine: str) -> list[tuple]:
         (ABOVE, 0, 1, X32),
         refuse,
     ]
-    for number in sorted(n[column] for n in NUMBERS.values() if n[column] is not None):
+    refused = [n[column] for n in NUMBERS.values() if n[column] is not None]
+    for number in sorted(refused):  # type: ignore[type-var]
         steps += [(EQUAL, 0, 1, number), refuse]
     # glibc makes threads by clone3 and, where that is unknown, by clone, whose flags can be seen
     steps += [(EQUAL, 0, 1, CLONE3[column]), (RETURN, 0, 0, ERRNO | errno.ENOSYS)]
@@ -126,7 +128,7 @@ def program(machine: str) -> list[tuple]:
     return steps
 
 
-def forbid(libc) -> bool:
+def forbid(libc: Any) -> bool:
     """Set the filter for this process; False where the machine or the kernel does not know it."""
     steps = program(platform.machine())
     if not steps:

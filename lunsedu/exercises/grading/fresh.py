@@ -7,7 +7,10 @@ drawn by a secret of the run, and where a check has none that are random, DRAWN 
 What is not here: the cases that students see (the files of checks).
 """
 
+from __future__ import annotations
+
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,10 +18,13 @@ from lunsedu.exercises.judge.judging import Case
 from lunsedu.exercises.judge.running import unchanged
 from lunsedu.exercises.judge.samples import other_numbers
 
+if TYPE_CHECKING:
+    from lunsedu.exercises.judge.judging import Exercise
+
 LABEL = "other numbers than in the notebook"
 
 
-def cases(exercise, secret: int) -> list[Case]:
+def cases(exercise: Exercise, secret: int) -> list[Case]:
     """Return fresh cases of an exercise; the same secret gives the same ones."""
     known = exercise.cases()
     with other_numbers(secret):

@@ -4,9 +4,11 @@ What is not here: which cell is which (repair.py), what they are worth (verdict.
 """
 
 import json
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lunsedu.exercises.grading.masters import Master
 from lunsedu.exercises.grading.reading import LONGEST
@@ -31,7 +33,7 @@ class HandIn:
     notes: list = field(default_factory=list)
 
 
-def read_cells(path) -> list[dict]:
+def read_cells(path: str | os.PathLike[str]) -> list[dict]:
     """Return the cells of a notebook file, each with cell_type, source, metadata and id.
 
     Raises Unreadable for what is none.
@@ -63,7 +65,7 @@ def _decoded(data):
     return data.decode("utf-8", "replace")
 
 
-def cells_of(book, name="it") -> list[dict]:
+def cells_of(book: Any, name: str = "it") -> list[dict]:
     """Return the cells of a notebook that is given as JSON data."""
     if isinstance(book, dict) and isinstance(book.get("worksheets"), list):  # nbformat 3
         sheets = [sheet for sheet in book["worksheets"] if isinstance(sheet, dict)]
@@ -116,7 +118,9 @@ def likeness(cells: list[dict], master: Master) -> int:
     )
 
 
-def lesson_of(cells: list[dict], path, masters: list[Master]) -> Master | None:
+def lesson_of(
+    cells: list[dict], path: str | os.PathLike[str], masters: list[Master]
+) -> Master | None:
     """Return the master that a notebook was made of; its name decides between equals."""
     name = Path(path).name.lower()
 
@@ -135,7 +139,9 @@ def answered(cells: list[dict], master: Master) -> int:
     return sum(cell["source"].strip() not in texts for cell in cells)
 
 
-def find(folder, masters: list[Master]) -> tuple[list[HandIn], list[tuple[str, str]]]:
+def find(
+    folder: str | os.PathLike[str], masters: list[Master]
+) -> tuple[list[HandIn], list[tuple[str, str]]]:
     """Return the hand-ins of a folder, and (student, sentence) for what could not be read.
 
     A folder for each student, with or without one for the lesson in it as nbgrader has them, or

@@ -5,6 +5,7 @@ What is not here: students' notebooks (hand_in.py), putting the two together (re
 
 import copy
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,7 @@ class Cell:
     metadata: dict
 
     @property
-    def automatic(self):
+    def automatic(self) -> bool:
         """Do points come from running code?"""
         return self.grade and not self.solution and self.kind == "code"
 
@@ -88,7 +89,7 @@ def handed_out(source: str, kind: str = "code") -> str:
     return HIDDEN.sub("", SOLUTION.sub(lambda found: found[1] + stub, source)).rstrip("\n")
 
 
-def read_master(path) -> Master:
+def read_master(path: str | os.PathLike[str]) -> Master:
     """Read one master notebook."""
     path = Path(path)
     try:
@@ -116,7 +117,7 @@ def _cell(cell):
     )
 
 
-def read_masters(folder=None) -> list[Master]:
+def read_masters(folder: str | os.PathLike[str] | None = None) -> list[Master]:
     """Read all masters of a folder; without one, those of the course."""
     folder = Path(folder) if folder is not None else REPOSITORY
     if not folder.is_dir():

@@ -12,6 +12,7 @@ What is not here: everything that needs no nbgrader (the other files of this fol
 import re
 import textwrap
 from pathlib import Path
+from typing import Any
 
 from lunsedu.exercises.grading import fence, hand_in, masters, pages
 from lunsedu.exercises.grading.process import Limits, Lost, Process
@@ -26,9 +27,9 @@ try:
     from nbgrader.preprocessors import NbGraderPreprocessor
     from traitlets import Float
 except ModuleNotFoundError:  # this file is read where nbgrader is not installed, but not used
-    HTMLExporter = NotebookExporter = NbGraderPreprocessor = object
+    HTMLExporter = NotebookExporter = NbGraderPreprocessor = object  # type: ignore
 
-    class Float:
+    class Float:  # type: ignore[no-redef]
         def __init__(self, default, help=""):
             self.default = default
 
@@ -39,7 +40,7 @@ except ModuleNotFoundError:  # this file is read where nbgrader is not installed
 REREAD = 3  # times that a hand-in is run again for its outputs, without the cell that ended it
 
 
-def find_hand_in(assignment, student, notebooks):
+def find_hand_in(assignment: Any, student: Any, notebooks: Any) -> Any:
     """Before a hand-in is converted: name the notebook that was asked for, however it is called.
 
     `notebooks` is nbgrader's own list of paths, changed here in place. Reader then reads what lies
@@ -54,7 +55,7 @@ def find_hand_in(assignment, student, notebooks):
 class Reader(NotebookExporter):
     """Reads a hand-in as it is: renamed, empty, broken, with anything in it."""
 
-    def from_filename(self, filename, resources=None, **kw):
+    def from_filename(self, filename: Any, resources: Any = None, **kw: Any) -> Any:
         resources = resources or {}
         path = Path(filename)
         resources["metadata"] = {"name": path.stem, "path": str(path.parent)}
@@ -69,7 +70,7 @@ class Reader(NotebookExporter):
 class Repair(NbGraderPreprocessor):
     """Gives each cell its mark back, takes it from copies, puts back what was deleted."""
 
-    def preprocess(self, nb, resources):
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         master = _master(self.parent, resources)
         student = resources["nbgrader"]["student"]
         repaired = repair(hand_in.cells_of(nb), master)
@@ -97,7 +98,7 @@ class JudgeOutside(NbGraderPreprocessor):
     seconds = Float(30.0, help="most for one cell, by the clock").tag(config=True)
     gigabytes = Float(3.0, help="most memory of a student's process").tag(config=True)
 
-    def preprocess(self, nb, resources):
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
         master = _master(self.parent, resources)
         student = resources["nbgrader"]["student"]
         limits = Limits(
@@ -142,7 +143,7 @@ class JudgeOutside(NbGraderPreprocessor):
 class Page(HTMLExporter):
     """A feedback page that runs no script and stays below 2 MB."""
 
-    def from_notebook_node(self, nb, resources=None, **kw):
+    def from_notebook_node(self, nb: Any, resources: Any = None, **kw: Any) -> Any:
         for most in (pages.MOST_SOURCE, 5_000, 500):
             for cell in nb.cells:
                 cell.source = pages.shortened(cell.source, most)

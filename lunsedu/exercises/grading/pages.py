@@ -8,6 +8,7 @@ What is not here: nbgrader's steps (nbgrader_steps.py).
 """
 
 import re
+from typing import Any
 
 MOST_OUTPUT = 20_000  # characters of one cell's outputs
 MOST_SOURCE = 40_000  # characters of one cell on a page
@@ -60,7 +61,7 @@ def shortened(text: str, most: int) -> str:
     return f"{text[:most]}\n... and {len(text) - most:,} characters more"
 
 
-def attachments(found) -> dict:
+def attachments(found: Any) -> dict:
     """Return those pictures attached to a text that may be shown."""
     kept = {}
     for name, kinds in found.items() if isinstance(found, dict) else ():

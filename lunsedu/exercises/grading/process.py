@@ -7,6 +7,8 @@ What is not here: what runs in there (worker.py), functions seen from here (remo
 answers are worth (verdict.py).
 """
 
+from __future__ import annotations
+
 import json
 import os
 import queue
@@ -18,8 +20,10 @@ import sysconfig
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -76,7 +80,13 @@ class Process:
     `forbidden` are names such as "lunsedu.model.layers:attend_forward" that must not work in there.
     """
 
-    def __init__(self, limits=None, forbidden=(), secret=0, files=None):
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        forbidden: Iterable[Any] = (),
+        secret: int = 0,
+        files: Any = None,
+    ) -> None:
         self.limits, self.secret = limits or Limits(), secret
         self.scratch = tempfile.mkdtemp(prefix="hand-in-")
         self.lost = ""
@@ -110,13 +120,13 @@ class Process:
             raise
         self.held = reply.get("held", [])
 
-    def __enter__(self):
+    def __enter__(self) -> Process:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """End the process, with all that belongs to it, and take its folder away."""
         self.lost = self.lost or "was ended"
         self._kill()
@@ -176,7 +186,7 @@ class Process:
         except (OSError, ValueError, wire.Unsendable):
             return  # it is gone; who waits for its answer is told so
 
-    def ask(self, message, seconds, functions=()):
+    def ask(self, message: dict[str, Any], seconds: float, functions: Any = ()) -> dict[str, Any]:
         """Send a message and return the reply, a dict; call `functions` when they are asked for."""
         if self.lost:
             raise Lost(self.lost)
@@ -243,12 +253,12 @@ class Process:
 
     # --- what the judge asks ----------------------------------------------------------------------
 
-    def cell(self, source, title):
+    def cell(self, source: str, title: str) -> dict[str, Any]:
         """Run a cell; return {"printed", "shown", "error"}, texts all."""
         reply = self.ask({"do": "cell", "source": source, "title": title}, self.limits.cell)
         return {name: text_of(reply, name) for name in ("printed", "shown", "error")}
 
-    def value(self, data):
+    def value(self, data: Any) -> Any:
         try:
             return wire.decode(data)
         except wire.BadMessage:
@@ -275,7 +285,7 @@ def _bytes(folder):
     return total
 
 
-def text_of(reply, name):
+def text_of(reply: Any, name: str) -> str:
     text = reply.get(name, "")
     if not isinstance(text, str):
         return ""

@@ -7,6 +7,7 @@ import ast
 import builtins
 import re
 import warnings
+from collections.abc import Iterable
 from functools import lru_cache
 
 LONGEST = 100_000  # characters of a cell that is looked into
@@ -85,7 +86,7 @@ def names_made(tree: ast.Module) -> set[str]:
             made |= names_used(node)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             made |= names_used(node.func.value)  # things.append(1) changes things
-        waiting += ast.iter_child_nodes(node)
+        waiting += list(ast.iter_child_nodes(node))  # type: ignore[arg-type]
     return made
 
 
@@ -99,7 +100,9 @@ def names_imported(tree: ast.AST) -> set[str]:
     }
 
 
-def needed(sources: list[str], wanted: set[str], own=(), imported=()) -> list[int]:
+def needed(
+    sources: list[str], wanted: set[str], own: Iterable[int] = (), imported: Iterable[int] = ()
+) -> list[int]:
     """Return the numbers of the cells that make the wanted names, and the names used for those.
 
     `own` are numbers of cells that are needed in any case, `imported` names of modules that
@@ -116,14 +119,14 @@ def needed(sources: list[str], wanted: set[str], own=(), imported=()) -> list[in
         names -= set(imported)
     chosen, wanted = set(own), set(wanted)
     for i in own:
-        wanted |= names_used(trees[i]) if trees[i] else set()
+        wanted |= names_used(trees[i]) if trees[i] else set()  # type: ignore[arg-type]
     while True:
         more = {i for i, names in enumerate(made) if names & wanted or "*" in names} - chosen
         if not more:
             return sorted(chosen)
         chosen |= more
         for i in more:
-            wanted |= names_used(trees[i])
+            wanted |= names_used(trees[i])  # type: ignore[arg-type]
 
 
 def free_names(source: str) -> set[str]:

@@ -3,13 +3,20 @@
 What is not here: the process and its limits (process.py).
 """
 
+from __future__ import annotations
+
 import inspect
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from lunsedu.exercises.grading import fresh, wire
 from lunsedu.exercises.grading.process import Lost, Process, text_of
 from lunsedu.exercises.judge.arguments import names_of
 from lunsedu.exercises.judge.elsewhere import Elsewhere
 from lunsedu.exercises.judge.running import TIME_LIMIT, Run
+
+if TYPE_CHECKING:
+    from lunsedu.exercises.judge.judging import Exercise
 
 P = inspect.Parameter
 KINDS = (
@@ -25,7 +32,7 @@ class StudentError(Exception):
     """A student's function failed when a teacher's cell called it; the message is in words."""
 
 
-def look(process: Process, name: str, call: str = ""):
+def look(process: Process, name: str, call: str = "") -> Any:
     """Return what a name of the notebook is: (True, its value or a Remote), (False, None).
 
     `call` says how the exercise is called, such as "softmax(scores)".
@@ -44,13 +51,13 @@ def look(process: Process, name: str, call: str = ""):
 class Remote(Elsewhere):
     """A student's function, seen from the judge: calling it asks the student's process."""
 
-    def __init__(self, process, name, facts):
+    def __init__(self, process: Process, name: str, facts: Any) -> None:
         self.process, self.__name__ = process, name
         self.stub, self.loops = facts.get("stub") is True, facts.get("loops") is True
         self.leans = text_of(facts, "leans")[:60]
         self.__signature__ = _signature(facts.get("signature"))
 
-    def run(self, args, limit=TIME_LIMIT, not_allowed=()):
+    def run(self, args: tuple, limit: float = TIME_LIMIT, not_allowed: Sequence[Any] = ()) -> Run:
         """Return the Run of one call. What is not allowed doesn't work in there from the start."""
         functions = []
         message = {
@@ -73,10 +80,10 @@ class Remote(Elsewhere):
             return Run(problem=f"Your code {lost}, so it was given up.")
         return Run(value, problem, reply.get("unwritten") is True, changed, **texts)
 
-    def more_cases(self, exercise):
+    def more_cases(self, exercise: Exercise) -> list:
         return fresh.cases(exercise, self.process.secret)
 
-    def __call__(self, *args, **named):
+    def __call__(self, *args: Any, **named: Any) -> Any:
         if named:
             args = self.__signature__.bind(*args, **named).args
         went = self.run(args)

@@ -8,6 +8,7 @@ What is not here: reading files (hand_in.py), nbgrader's own format (nbgrader_st
 """
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from lunsedu.exercises.grading.hand_in import mark
@@ -90,7 +91,7 @@ class Repaired:
         return _makes(self.cells[place]["source"])
 
 
-def repair(cells: list[dict], master: Master, notes=()) -> Repaired:
+def repair(cells: list[dict], master: Master, notes: Iterable[str] = ()) -> Repaired:
     """Find the master's cells in a hand-in; say in `notes` what was missing or twice there."""
     repaired = Repaired(master, cells, {}, list(notes))
     taken = set()

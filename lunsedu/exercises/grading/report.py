@@ -28,11 +28,11 @@ class Result:
     notes: list[str] = field(default_factory=list)
 
     @property
-    def points(self):
+    def points(self) -> float:
         return sum(v.points for v in self.verdicts if v.points is not None)
 
     @property
-    def of(self):
+    def of(self) -> float:
         return sum(v.of for v in self.verdicts if v.points is not None)
 
 

@@ -17,6 +17,7 @@ import warnings
 from dataclasses import dataclass
 from importlib import import_module
 from numbers import Real
+from typing import Any
 
 import lunsedu.exercises
 from lunsedu.exercises.grading.process import Limits, Lost, Process
@@ -48,11 +49,13 @@ class Verdict:
     check: Check | None = None
 
     @property
-    def exercise(self):
+    def exercise(self) -> str:
         return self.name.removesuffix("_check")
 
 
-def judge_hand_in(repaired: Repaired, limits=None, secret=None, files=()) -> list[Verdict]:
+def judge_hand_in(
+    repaired: Repaired, limits: Limits | None = None, secret: int | None = None, files: Any = ()
+) -> list[Verdict]:
     """Return a Verdict for each graded cell of the master, in its order."""
     limits, secret = limits or Limits(), secret or secrets.randbits(60)
     verdicts = []

@@ -16,6 +16,7 @@ import json
 import math
 import re
 import struct
+from typing import Any
 
 import numpy as np
 
@@ -37,17 +38,17 @@ class Unsendable(Exception):
 class Opaque:
     """Stands for a value of a kind that is not sent; its class has the name of that kind."""
 
-    def __init__(self, text=""):
+    def __init__(self, text: str = "") -> None:
         self.text = text
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return self.text
 
 
 # --- framing --------------------------------------------------------------------------------------
 
 
-def write(stream, message):
+def write(stream: Any, message: Any) -> None:
     """Write one message: four bytes of length, then JSON."""
     data = json.dumps(message, separators=(",", ":")).encode("ascii")
     if len(data) > LARGEST:
@@ -56,7 +57,7 @@ def write(stream, message):
     stream.flush()
 
 
-def read(stream):
+def read(stream: Any) -> Any:
     """Read one message; None at the end of the stream."""
     head = _exactly(stream, 4)
     if head is None:
@@ -86,7 +87,7 @@ def _exactly(stream, count):
 # --- values out -----------------------------------------------------------------------------------
 
 
-def encode(value, functions=None, depth=0):
+def encode(value: Any, functions: Any = None, depth: int = 0) -> Any:
     """Return a value as JSON data. Functions go into the list `functions`, and are called back."""
     if depth > DEEPEST:
         raise Unsendable(f"lists more than {DEEPEST} deep")
@@ -114,7 +115,7 @@ def encode(value, functions=None, depth=0):
         return ["dict", *([deeper(key), deeper(dict.get(value, key))] for key in dict.keys(value))]
     for kind in (list, tuple, set, frozenset):
         if isinstance(value, kind):
-            return [kind.__name__, *map(deeper, kind.__iter__(value))]
+            return [kind.__name__, *map(deeper, kind.__iter__(value))]  # type: ignore[arg-type]
     if isinstance(value, range):
         return ["range", *map(deeper, (value.start, value.stop, value.step))]
     if isinstance(value, np.random.Generator):
@@ -147,7 +148,7 @@ def _array(array, tag):
 # --- values in ------------------------------------------------------------------------------------
 
 
-def decode(data, function=None):
+def decode(data: Any, function: Any = None) -> Any:
     """Return the value that JSON data stands for; `function(number)` makes the functions."""
     return _Decoder(function).value(data, 0)
 

@@ -31,7 +31,7 @@ from lunsedu.exercises.judge import forms, running
 SHOWN = 5000  # characters of a value or an error that are sent
 
 
-def main():
+def main() -> None:
     """Serve until the pipe closes. It is standard input and output, which then are nothing."""
     pipe = _private_pipe()
     space = {"__name__": "__main__", "__builtins__": builtins, "display": _displayed}

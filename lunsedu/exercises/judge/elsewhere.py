@@ -3,6 +3,15 @@
 What is not here: the processes themselves (the folder grading/ beside this one).
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lunsedu.exercises.judge.judging import Exercise
+    from lunsedu.exercises.judge.running import Run
+
 
 class Elsewhere:
     """What the judge wants to know of an answer that it must not run itself.
@@ -15,10 +24,10 @@ class Elsewhere:
     loops = False
     leans = ""
 
-    def run(self, args, limit, not_allowed=()):
+    def run(self, args: tuple, limit: float, not_allowed: Sequence[Any] = ()) -> Run:
         """Call the function there, and return a Run."""
         raise NotImplementedError
 
-    def more_cases(self, exercise) -> list:
+    def more_cases(self, exercise: Exercise) -> list:
         """Return cases that nobody can know beforehand, besides those of the exercise."""
         return []
