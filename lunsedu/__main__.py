@@ -1,75 +1,92 @@
-"""The sample run of the quick tour, in a terminal: python -m lunsedu [file.txt]
-
-Train a small model on a text, generate with InsideOut, save, load, and fine-tune on another text.
-"""
+"""The commands of the terminal: `lunsedu COMMAND`, or `python -m lunsedu COMMAND`."""
 
 import argparse
-import os
 import sys
-import tempfile
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-from lunsedu.dataset.dataset import LunsDataset
-from lunsedu.examples import data_path
-from lunsedu.lm import LunsformterModel
+from lunsedu import __version__
 
-PROMPTS = ("Good morning", "Once upon a time", "How are you")
-
-
-def show(lm: LunsformterModel, title: str, prompts: Iterable[str]) -> None:
-    """Print what the model makes of each prompt."""
-    print(f"\n{title}")
-    for prompt in prompts:
-        result = lm.insideout(prompt, max_tokens=24)
-        print(f"  {prompt!r:20} -> {result.text!r}   (average likelihood {result.best.score:.2f})")
-
-
-def sample_run(
-    path: str | os.PathLike[str] | None = None,
-    epochs: int = 300,
-    fine_tune_epochs: int = 100,
-    verbose: bool = True,
-) -> LunsformterModel:
-    """Do the walk on a text file (None: the course's chat lines) and return the model."""
-    dataset = LunsDataset(path or data_path("chat_data.txt"))
-    prompts = PROMPTS if path is None else [" ".join(t.split()[:2]) for t in dataset.texts[:3]]
-    # one small layer: enough for some hundred short lines, and this is about seconds
-    lm = LunsformterModel(dataset, dim=48, hidden_dim=96, num_layers=1, num_heads=2)
-    print(f"{len(dataset.texts)} texts, for example {dataset.texts[0]!r}")
-    print(lm)
-
-    # total_epochs: the end is known, so the learning rate may fall towards it
-    history = lm.fit(
-        epochs=epochs, total_epochs=max(1, epochs), batch_size=96, lr=0.006, verbose=verbose
-    )
-    first, last = history.train_loss[0], history.train_loss[-1]
-    print(f"loss: {first:.2f} -> {last:.2f} nats a token in {epochs} epochs")
-    show(lm, "After training:", prompts)
-
-    with tempfile.TemporaryDirectory() as folder:
-        lm.save(Path(folder) / "my_model")
-        lm = LunsformterModel.load(Path(folder) / "my_model")
-    show(lm, "Saved, loaded, and asked again:", prompts)
-
-    lm.fine_tune(
-        LunsDataset(data_path("harbour_data.txt")), epochs=fine_tune_epochs, verbose=verbose
-    )
-    show(lm, "After fine-tuning on the talk of the harbour:", prompts)
-    return lm
+COMMANDS = ("course", "lab", "sample", "solutions")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run it, with one clear sentence instead of a traceback when the file cannot be used."""
-    parser = argparse.ArgumentParser(prog="python -m lunsedu", description=__doc__)
-    parser.add_argument("file", nargs="?", help="a text file, one text a line")
-    parser.add_argument("--epochs", type=int, default=300)
-    parser.add_argument("--fine-tune-epochs", type=int, default=100)
-    given = parser.parse_args(arguments)
+    """Run a command, with one clear sentence instead of a traceback where it cannot."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    parser = _parser()
+    if not arguments:
+        parser.print_help()
+        return
+    if arguments[0] not in (*COMMANDS, "-h", "--help", "--version"):
+        sys.exit(
+            f"lunsedu: there is no command {arguments[0]!r}: there are {', '.join(COMMANDS)}."
+            f" For the sample run: lunsedu sample {' '.join(arguments)}"
+        )
+    given, more = parser.parse_known_args(arguments)
+    if more and given.command != "lab":
+        parser.error(f"lunsedu {given.command} does not know {' '.join(more)}")
     try:
-        sample_run(given.file, given.epochs, given.fine_tune_epochs)
-    except (ValueError, OSError) as error:
+        _run(given, more)
+    except (ValueError, OSError, ImportError) as error:
         sys.exit(f"lunsedu: {error}")
+
+
+def _run(given, more):
+    """Do what was asked; the parts are loaded here, so that `lunsedu --help` is quick."""
+    if given.command == "lab":
+        from lunsedu.course.lab import open_lab
+
+        open_lab(given.folder, more)
+    elif given.command == "sample":
+        from lunsedu.course.sample_run import sample_run
+
+        sample_run(given.file, given.epochs, given.fine_tune_epochs)
+    else:
+        from lunsedu.course import shipped
+        from lunsedu.course.copying import copy_files, in_words
+
+        solutions = given.command == "solutions"
+        patterns = shipped.FOR_TEACHERS if solutions else shipped.FOR_ALL
+        print(in_words(copy_files(shipped.course_files(patterns), given.folder, __version__)))
+        if solutions:
+            print("How to hand out and grade: notebooks/TEACHING.md")
+        else:
+            folder = f'"{given.folder}"' if " " in given.folder else given.folder
+            print(f"Open it: lunsedu lab {folder}")
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="lunsedu",
+        description="Learn how a language model works: the course, and its package.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"lunsedu {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name, words):
+        return commands.add_parser(
+            name, help=words, description=f"{words[0].upper()}{words[1:]}.", allow_abbrev=False
+        )
+
+    course = command(
+        "course", "copy the course into a folder; what you changed there is never overwritten"
+    )
+    course.add_argument("folder", help="is made if needed")
+
+    lab = command("lab", "open JupyterLab in such a folder, at the first lesson")
+    lab.add_argument("folder", nargs="?", default=".", help="default: this folder")
+    lab.epilog = "Further options, such as --no-browser or --port=8889, go to JupyterLab."
+
+    sample = command(
+        "sample", "train a small model, generate, save, load and fine-tune, here in the terminal"
+    )
+    sample.add_argument("file", nargs="?", help="a text file, one text a line; default: chat lines")
+    sample.add_argument("--epochs", type=int, default=300)
+    sample.add_argument("--fine-tune-epochs", type=int, default=100)
+
+    solutions = command("solutions", "for teachers: copy the solved exercises into such a folder")
+    solutions.add_argument("folder", help="a folder of the course")
+    return parser
 
 
 if __name__ == "__main__":

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from lunsedu.lm import LunsformterModel
 
 PACKAGE = Path(__file__).resolve().parent
+WHEEL_FILES = (
+    PACKAGE / "course" / "files"
+)  # where an installed wheel keeps the course; none in a clone
 
 # name -> (text, sizes of the model, settings of fit). The small rope_theta lets a head tell
 # distances of a few tokens apart, which tracking the pea of the shell game needs.
@@ -35,19 +38,20 @@ def data_path(name: str) -> Path:
     """Return the path of a file in the course's data folder, from any working directory.
 
     Looks beside the package (a clone of the repository), then in the data folders of the working
-    directory and those above it. Raises FileNotFoundError when it is in none of them.
+    directory and those above it (a copy of the course, where a student may have changed a text),
+    then among the files of the wheel. Raises FileNotFoundError when it is in none of them.
 
     >>> data_path("chat_data.txt").name
     'chat_data.txt'
     """
     here = Path.cwd()
-    for folder in (PACKAGE.parent, here, *here.parents):
+    for folder in (PACKAGE.parent, here, *here.parents, WHEEL_FILES):
         path = folder / "data" / name
         if path.is_file():
             return path
     raise FileNotFoundError(
-        f"there is no data file {name!r}: the texts of the course lie in the folder data/ of the"
-        " repository; clone it, or give the path of a text of your own"
+        f"there is no data file {name!r}: the texts of the course lie in its folder data/; copy it"
+        " with `lunsedu course my_course`, or give the path of a text of your own"
     )
 
 

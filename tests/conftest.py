@@ -1,5 +1,6 @@
 """Settings for all tests."""
 
+import as_in_a_browser
 import matplotlib
 import pytest
 from pages import TEXTS
@@ -36,6 +37,22 @@ def pytest_xdist_make_scheduler(config, log):
             super()._assign_work_unit(node)
 
     return ByFile(config, log)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--as-in-a-browser", action="store_true", help=as_in_a_browser.__doc__)
+
+
+def pytest_configure(config):
+    if config.getoption("--as-in-a-browser"):
+        as_in_a_browser.forbid()
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--as-in-a-browser"):
+        for item in items:
+            if item.get_closest_marker("threads_or_processes"):
+                item.add_marker(pytest.mark.skip(reason="a browser has no threads or processes"))
 
 
 @pytest.fixture(scope="module")

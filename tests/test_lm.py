@@ -188,6 +188,7 @@ def test_fine_tuning_keeps_the_tokenizer_and_the_old_domain_works():
         lm.fine_tune(["some text"], epochs=1)
 
 
+@pytest.mark.threads_or_processes
 def test_the_stop_button_keeps_what_was_learned(capsys):
     lm = new_lm()
     original, steps = lm.model.loss_and_gradient, []

@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 import lunsedu
+from lunsedu.course.lab import lab_arguments
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -25,7 +26,7 @@ ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-
 
 COMMANDS = re.findall(r'^(?:cmd /c ")?(git clone URL .*?)"?$', README, flags=re.MULTILINE)
 TEST_COMMANDS = [line for line in COMMANDS if "pytest" in line]
-OPEN_COMMANDS = [line for line in COMMANDS if "jupyterlab" in line]
+OPEN_COMMANDS = [line for line in COMMANDS if line.endswith(" lab")]
 
 
 def requirements(lines):
@@ -71,9 +72,8 @@ def test_the_readme_has_both_commands_for_three_systems():
 
 
 def test_the_course_opens_at_a_notebook_that_is_there():
-    ends = {after_python(command).replace("\\", "/") for command in OPEN_COMMANDS}
-    assert len(ends) == 1
-    assert (ROOT / ends.pop().split()[-1]).is_file()
+    assert {after_python(command) for command in OPEN_COMMANDS} == {"-m lunsedu lab"}
+    assert lab_arguments(ROOT)[-1] == str(ROOT / "notebooks" / "00_quick_tour.ipynb")
 
 
 def test_ci_runs_exactly_the_readmes_test_command():

@@ -127,7 +127,7 @@ def stop_on_interrupt() -> Iterator[threading.Event]:
     """Inside this context Ctrl-C (a notebook's stop button) sets the yielded event, once.
 
     So a step is never cut in half. A second Ctrl-C interrupts at once, as usual. Outside of the
-    main thread signals cannot be caught, and nothing is changed.
+    main thread, and in a browser, signals cannot be caught, and nothing is changed.
     """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -140,7 +140,11 @@ def stop_on_interrupt() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         stop.set()
 
-    signal.signal(signal.SIGINT, ask_to_stop)
+    try:
+        signal.signal(signal.SIGINT, ask_to_stop)
+    except ValueError:  # no signals here, as in a browser
+        yield stop
+        return
     try:
         yield stop
     finally:

@@ -1,4 +1,4 @@
-"""How long the sample run takes, from the shell's prompt back to it: python -m lunsedu
+"""How long the sample run takes, from the shell's prompt back to it: python -m lunsedu sample
 
 python tests/benchmarks/sample_run.py [--rounds 5] [--threads 2]
 """
@@ -19,7 +19,7 @@ def main():
     wall, work = [], []
     for _ in range(options.rounds):
         before, started = os.times(), time.perf_counter()
-        command = [sys.executable, "-m", "lunsedu", *handed_on]
+        command = [sys.executable, "-m", "lunsedu", "sample", *handed_on]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         wall.append(time.perf_counter() - started)
         after = os.times()

@@ -125,6 +125,7 @@ def test_an_unknown_encoding_is_refused(write):
             LunsDataset(path, encoding=encoding)
 
 
+@pytest.mark.threads_or_processes
 def test_utf_8_is_read_whatever_the_locale(write, tmp_path):
     path = write("utf8.txt", "naïve café\n東京 👍\n")
     script = (

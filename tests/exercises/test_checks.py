@@ -3,6 +3,7 @@
 import threading
 
 import numpy as np
+import pytest
 
 import lunsedu.exercises
 from lunsedu.exercises import Check, check_attention, check_embedding_backward, check_softmax
@@ -39,6 +40,7 @@ def test_an_endless_loop_is_stopped_and_its_line_shown():
         assert any(line in result.problem for line in lines)
 
 
+@pytest.mark.threads_or_processes
 def test_a_loop_that_catches_everything_is_stopped_and_its_print_is_kept_short():
     result = run(endless_and_stubborn, (np.ones(2),), limit=0.2)
     assert "still running" in result.problem
@@ -51,6 +53,7 @@ def test_an_endless_loop_ends_in_a_clear_answer():
     assert "a loop that never ends" in str(result)
 
 
+@pytest.mark.threads_or_processes
 def test_no_alarm_is_left_behind():
     before = threading.active_count()
     for _ in range(50):

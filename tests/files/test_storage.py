@@ -58,6 +58,7 @@ class Trap:
         return (os.system, ("echo trapped > trapped.txt",))
 
 
+@pytest.mark.threads_or_processes  # the file would start one
 def test_a_malicious_file_is_refused_and_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pickled = pickle.dumps(Trap())
@@ -122,6 +123,7 @@ while True:
 """
 
 
+@pytest.mark.threads_or_processes
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
 def test_killed_at_a_random_instant_of_save_a_whole_file_is_left(tmp_path):
     path, instants, seen = tmp_path / "model.safetensors", random.Random(4), set()

@@ -424,6 +424,7 @@ def test_divergence_against_samples():
 # --- the same everywhere --------------------------------------------------------------------------
 
 
+@pytest.mark.threads_or_processes
 def test_nothing_depends_on_the_hash_seed():
     code = """
 from lunsedu.grammar import class_grammar as g

@@ -221,6 +221,7 @@ def test_history_to_dict_and_back():
     assert History.from_dict(history.to_dict()) == history
 
 
+@pytest.mark.threads_or_processes
 def test_ctrl_c_sets_the_flag_and_a_second_one_interrupts():
     usual = signal.getsignal(signal.SIGINT)
     with stop_on_interrupt() as stop:
@@ -234,6 +235,7 @@ def test_ctrl_c_sets_the_flag_and_a_second_one_interrupts():
     assert signal.getsignal(signal.SIGINT) is usual
 
 
+@pytest.mark.threads_or_processes
 def test_in_another_thread_signals_are_left_alone():
     seen = []
 

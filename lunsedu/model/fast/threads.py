@@ -6,21 +6,43 @@ be told to stay out while two of Python's threads multiply.
 """
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
 
-def second_thread() -> ThreadPoolExecutor:
-    """Return an executor of one thread, always the same one."""
+def second_thread() -> Executor:
+    """Return an executor of one thread, always the same one; see AtOnce where there is none."""
     return _thread_of(os.getpid())
 
 
 @cache
 def _thread_of(process):
     """A process that was split off from this one has none of its threads, so it gets its own."""
-    return ThreadPoolExecutor(1, "lunsedu")
+    executor = ThreadPoolExecutor(1, "lunsedu")
+    try:
+        executor.submit(int).result()
+    except RuntimeError:  # no threads here, as in a browser
+        return AtOnce()
+    return executor
+
+
+class AtOnce(Executor):
+    """Stands in for the second thread where none can start: does the work when it is handed in.
+
+    >>> AtOnce().submit(max, 1, 2).result()
+    2
+    """
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(work(*args, **kwargs))
+        except BaseException as error:  # as a thread does: raised where the result is asked for
+            future.set_exception(error)
+        return future
 
 
 def one_core_a_product() -> AbstractContextManager[Any]:
