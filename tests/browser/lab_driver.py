@@ -123,8 +123,12 @@ class Lab:
 
 
 @contextmanager
-def running_lab(folder, scratch):
-    """Start JupyterLab over a folder; `scratch` is an empty folder for its settings."""
+def running_lab(folder, scratch, start=("-m", "jupyterlab"), python=sys.executable):
+    """Start JupyterLab over a folder; `scratch` is an empty folder for its settings.
+
+    `start` is what Python is told to start it. A start that names a folder itself, as
+    ("-m", "lunsedu", "lab", folder) does, goes with None for the folder.
+    """
     scratch = Path(scratch)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -148,9 +152,10 @@ def running_lab(folder, scratch):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(values), encoding="utf-8")
     environment = os.environ | {key: str(scratch / name) for key, name in names.items()}
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
+    command = [python, *start, "--no-browser", "--allow-root",
                "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0",
-               f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}",
+               f"--IdentityProvider.token={TOKEN}",
+               *([] if folder is None else [f"--ServerApp.root_dir={folder}"]),
                "--LabApp.extension_manager=readonly"]  # fmt: skip
     base, log = f"http://127.0.0.1:{port}", scratch / "lab.log"
     with open(log, "wb") as out:
