@@ -292,3 +292,17 @@ def cross_entropy_backward(cache: tuple) -> np.ndarray:
     d_logits = exp * (weight / total)[:, None]  # [B*T, V]
     d_logits[rows, flat[rows]] -= weight[rows]
     return d_logits.reshape(shape)
+
+
+def target_log_probs(logits, targets):
+    """Return ln p(target) [B, T] for logits [B, T, V] and targets int [B, T]; 0 where one is -1.
+
+    >>> logits = np.log(np.array([[[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]]]))
+    >>> target_log_probs(logits, np.array([[1, -1]])).round(4)
+    array([[-1.3863,  0.    ]])
+    """
+    top = logits.max(axis=-1, keepdims=True)  # [B, T, 1]
+    total = np.exp(logits - top).sum(axis=-1)  # [B, T]
+    at = np.maximum(targets, 0)[..., None]  # [B, T, 1]
+    at_target = np.take_along_axis(logits - top, at, axis=-1)[..., 0]  # [B, T]
+    return np.where(targets >= 0, at_target - np.log(total), 0)

@@ -205,31 +205,45 @@ class Lunsformter:
         ids, targets = self._check_ids(ids), self._check_targets(ids, targets)
         return layers.cross_entropy_forward(self._forward(ids)[0], targets)[0]
 
-    def loss_and_gradient(self, ids: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
+    def loss_and_gradient(
+        self, ids: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None
+    ) -> tuple[float, np.ndarray]:
         """Return the mean loss in nats a token and its gradient, a flat vector [P].
 
-        ids and targets are int [B, T]; a target of -1 is ignored. Raises ValueError for bad ids,
-        or when every target is -1. This is the fast form (fast/gradient.py); to read how it is
-        done, see loss_and_gradient_by_layers, which gives the same numbers.
+        ids and targets are int [B, T]; a target of -1 is ignored. weights, float [B, T], say how
+        much each target counts: loss = sum(weights * -ln p) / N, where N is the number of targets
+        that are not -1. A negative weight makes its token less likely (learning from rewards:
+        Williams 1992, section 4). None: all 1.
+
+        Raises ValueError for bad ids, targets or weights, or when every target is -1. This is the
+        fast form (fast/gradient.py); to read how it is done, see loss_and_gradient_by_layers,
+        which gives the same numbers.
         """
         ids, targets = self._check_ids(ids), self._check_targets(ids, targets)
+        weights = self._check_weights(ids, weights)
         if self._fast is None:
             self._fast = FastGradient(
                 self.config, self._views, self._cut, self.parameters.size, self.dtype
             )
-        return self._fast(ids, targets)
+        return self._fast(ids, targets, weights)
 
     def loss_and_gradient_by_layers(
-        self, ids: np.ndarray, targets: np.ndarray
+        self, ids: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None
     ) -> tuple[float, np.ndarray]:
         """The same as loss_and_gradient, in the form to read: each layer's backward in turn."""
         ids, targets = self._check_ids(ids), self._check_targets(ids, targets)
+        weights = self._check_weights(ids, weights)
         logits, (embedded, blocks, normed, output) = self._forward(ids)
         loss, entropy = layers.cross_entropy_forward(logits, targets)
+        d_logits = layers.cross_entropy_backward(entropy)  # [B, T, V]
+        if weights is not None:  # the loss is a sum over tokens: each one's share is scaled
+            surprise = -layers.target_log_probs(logits, targets)  # [B, T], 0 where ignored
+            loss = float((weights * surprise).sum(dtype=np.float64) / (targets >= 0).sum())
+            d_logits *= weights[:, :, None]
 
         gradient = np.empty_like(self.parameters)  # [P]; each view below is filled once
         g = self._cut(gradient)
-        dx, d_output = layers.linear_backward(layers.cross_entropy_backward(entropy), output)
+        dx, d_output = layers.linear_backward(d_logits, output)
         dx, g["final_norm"][:] = layers.rmsnorm_backward(dx, normed)
         cos, sin = (table[: ids.shape[1]] for table in self._rope)
         for i in reversed(range(self.config.num_layers)):
@@ -333,3 +347,21 @@ class Lunsformter:
                 f"targets must be ids below {self.config.vocab_size}, or -1 for those to ignore"
             )
         return targets
+
+    def _check_weights(self, ids, weights):
+        """Return weights [B, T] in the model's type, or None."""
+        if weights is None:
+            return None
+        expected = f"weights must be finite numbers of the shape of ids, {np.shape(ids)}, not "
+        try:
+            given = np.asarray(weights)
+        except ValueError:  # rows of unlike lengths
+            raise ValueError(f"{expected}{weights!r:.60}") from None
+        if given.shape != np.shape(ids) or given.dtype.kind not in "iuf":
+            raise ValueError(f"{expected}{given.dtype} {given.shape}")
+        with np.errstate(over="ignore"):  # too large a number for float32 becomes inf
+            own = given.astype(self.dtype, copy=False)
+        if not np.isfinite(own).all():
+            row, place = np.argwhere(~np.isfinite(own))[0].tolist()
+            raise ValueError(f"{expected}{given[row, place]} at row {row}, position {place}")
+        return own

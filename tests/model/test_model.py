@@ -59,6 +59,84 @@ def test_every_parameter_has_the_right_gradient(case):
                 assert relative_error(got[name], wanted) < 1e-6, name
 
 
+def weighted_loss(model, ids, targets, weights):
+    """The definition, token by token."""
+    logits, total, count = model.forward(ids), 0.0, 0
+    for b, t in np.argwhere(np.array(targets) >= 0):
+        odds = np.exp(logits[b, t])
+        total += weights[b][t] * -np.log(odds[targets[b][t]] / odds.sum())
+        count += 1
+    return total / count
+
+
+@pytest.mark.parametrize("case", GRADIENT_CASES)
+def test_every_parameter_has_the_right_gradient_with_weights(case):
+    sizes, ids, targets = GRADIENT_CASES[case]
+    model = Lunsformter(LunsformterConfig(**sizes), seed=3, dtype=np.float64)
+    model.parameters += 0.3 * np.random.default_rng(1).standard_normal(model.parameters.size)
+    weights = np.random.default_rng(2).standard_normal(np.shape(ids))  # [B, T], half are negative
+    weights.flat[-1] = -2.5  # at an ignored target, too, where it must not count
+    expected = numeric_gradient(
+        lambda: weighted_loss(model, ids, targets, weights), model.parameters
+    )
+    for function in (model.loss_and_gradient, model.loss_and_gradient_by_layers):
+        loss, gradient = function(ids, targets, weights)
+        assert loss == pytest.approx(weighted_loss(model, ids, targets, weights))
+        got = model.named_gradients(gradient)
+        for name, wanted in model.named_gradients(expected).items():
+            if np.abs(wanted).max() < 1e-9:
+                assert np.abs(got[name]).max() < 1e-9, name
+            else:
+                assert relative_error(got[name], wanted) < 1e-6, name
+
+
+@pytest.mark.parametrize("B, T", [(40, 16), (1, 16), (65, 7), (2, 3)])  # some are cut in halves
+def test_weights_in_the_fast_form_equal_those_in_the_plain_one(B, T):
+    model = small(dtype=np.float64)
+    ids, targets = random_ids(B, T), random_ids(B, T, seed=1) - 1
+    targets[0, 0] = 3
+    weights = np.random.default_rng(2).standard_normal((B, T))
+    loss, gradient = model.loss_and_gradient(ids, targets, weights)
+    plain_loss, plain_gradient = model.loss_and_gradient_by_layers(ids, targets, weights)
+    assert loss == pytest.approx(plain_loss, abs=1e-12)
+    np.testing.assert_allclose(gradient, plain_gradient, atol=1e-13)
+    opposite = model.loss_and_gradient(ids, targets, -2 * weights)[1]
+    np.testing.assert_allclose(opposite, -2 * gradient, atol=1e-13)
+
+
+def test_weights_of_one_change_nothing_and_of_zero_leave_nothing():
+    model = small()
+    ids, targets = random_ids(3, 9), random_ids(3, 9, seed=1)
+    for function in (model.loss_and_gradient, model.loss_and_gradient_by_layers):
+        loss, gradient = function(ids, targets)
+        same_loss, same = function(ids, targets, np.ones((3, 9), dtype=int))
+        assert same_loss == pytest.approx(loss, rel=1e-6) and np.allclose(same, gradient)
+        nothing, zero = function(ids, targets, np.zeros((3, 9)))
+        assert nothing == 0 and not zero.any()
+
+
+@pytest.mark.parametrize(
+    "weights, word",
+    [
+        ([[1.0]], r"of the shape of ids, \(1, 2\), not float64 \(1, 1\)"),
+        (1.0, r"not float64 \(\)"),
+        ([[True, False]], "not bool"),
+        ([["1", "2"]], "not <U1"),
+        ([[1.0], [1.0, 2.0]], r"not \[\[1.0\], \[1.0, 2.0\]\]"),
+        ([[1j, 1]], "not complex128"),
+        ([[None, 1]], "not object"),
+        ([[1.0, float("nan")]], "not nan at row 0, position 1"),
+        ([[float("-inf"), 1.0]], "not -inf at row 0, position 0"),
+        ([[1e300, 1.0]], r"not 1e\+300 at row 0"),  # too large for float32
+    ],
+)
+def test_bad_weights(weights, word):
+    model = small()
+    for function in (model.loss_and_gradient, model.loss_and_gradient_by_layers):
+        with pytest.raises(ValueError, match=word):
+            function([[1, 2]], [[2, 3]], weights)
+
+
 @pytest.mark.parametrize("kv_heads", [1, 2, 4])
 @pytest.mark.parametrize("tied", [True, False])
 def test_the_fast_form_equals_the_plain_one(kv_heads, tied):

@@ -87,8 +87,10 @@ class FastGradient:
         self.gradients = [np.empty(size, self.dtype) for _ in range(2)]
         self.cos, self.sin = wide_tables(config, self.dtype)  # [seq_len, (H+G)*K]
 
-    def __call__(self, ids: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the mean loss in nats a token and a new gradient [P]; ids, targets [B, T]."""
+    def __call__(
+        self, ids: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None
+    ) -> tuple[float, np.ndarray]:
+        """Return the mean loss in nats a token and a new gradient [P]; all three are [B, T]."""
         total = int((targets >= 0).sum())
         if total == 0:
             raise ValueError(
@@ -98,15 +100,19 @@ class FastGradient:
         middle = (B + 1) // 2
         with one_core_a_product():
             if B * T < SPLIT_FROM or B == 1:
-                loss = self._half(0, ids, targets, total)
+                loss = self._half(0, ids, targets, weights, total)
                 return loss, self.gradients[0].copy()
+            first, rest = (
+                (ids[rows], targets[rows], None if weights is None else weights[rows], total)
+                for rows in (slice(middle), slice(middle, None))
+            )
             with _quick_turns():
-                other = second_thread().submit(self._half, 1, ids[middle:], targets[middle:], total)
-                loss = self._half(0, ids[:middle], targets[:middle], total)
+                other = second_thread().submit(self._half, 1, *rest)
+                loss = self._half(0, *first)
                 loss += other.result()
         return loss, self.gradients[0] + self.gradients[1]  # [P]
 
-    def _half(self, which, ids, targets, total):
+    def _half(self, which, ids, targets, weights, total):
         """Loss and gradient of some rows, as a share of `total` targets."""
         ws, g = self.halves[which], self.cut(self.gradients[which])
         w, c, eps = self.weights, self.config, self.config.norm_eps
@@ -134,7 +140,8 @@ class FastGradient:
             x += np.matmul(hidden, w[layer + "down"], out=small)
         normed = _norm(x, w["final_norm"], eps, ws, "final")
         logits = np.matmul(normed, output.T, out=ws("logits", N, c.vocab_size))
-        loss = _cross_entropy(logits, targets.reshape(N), total, ws)  # logits: now their gradient
+        shares = _shares(targets.reshape(N), weights, total, logits.dtype)  # [N]
+        loss = _cross_entropy(logits, targets.reshape(N), shares, ws)  # logits: now their gradient
 
         d_output = g["embedding" if c.tie_embeddings else "output"]
         np.matmul(logits.T, normed, out=d_output)  # [V, D]
@@ -309,18 +316,26 @@ def _swiglu_backward(d_hidden, ws, layer):
     return d_gate_up
 
 
-def _cross_entropy(logits, targets, total, ws):
-    """Return the loss of the targets [N] as a share of `total`; logits [N, V] become d_logits."""
+def _shares(targets, weights, total, dtype):
+    """Return what the surprise at each target [N] counts in the loss: its weight / `total`, or 0.
+
+    weights [B, T] or None: all 1.
+    """
+    counts = targets >= 0  # [N]
+    return (counts / total if weights is None else counts * weights.ravel() / total).astype(dtype)
+
+
+def _cross_entropy(logits, targets, weight, ws):
+    """Return sum(weight * -ln p(target)), both [N]; logits [N, V] become d_logits."""
     N = targets.size
-    rows, counts = np.arange(N), targets >= 0
-    at = np.where(counts, targets, 0)  # an ignored target points at token 0, with weight 0
+    rows = np.arange(N)
+    at = np.maximum(targets, 0)  # an ignored target points at token 0, with weight 0
     edge = ws("edge of logits", N, 1)
     np.max(logits, axis=1, keepdims=True, out=edge)
     logits -= edge
     at_target = logits[rows, at]  # [N], before the exponential takes its place
     np.exp(logits, out=logits)
     total_exp = np.einsum("nv->n", logits)  # [N]
-    weight = (counts / total).astype(logits.dtype)  # [N]
     loss = float(np.dot(np.log(total_exp) - at_target, weight))
     np.divide(weight, total_exp, out=total_exp)
     logits *= total_exp[:, None]
