@@ -317,6 +317,16 @@ class Lunsformter:
 
     # --- checks -------------------------------------------------------------------------------
 
+    def check_batch(self, ids, targets=None, weights=None):
+        """Return (ids, targets, weights), each [B, T] or None, checked and as arrays.
+
+        For whoever computes with this model's weights in a way of their own. Raises ValueError as
+        forward() and loss_and_gradient() do.
+        """
+        ids = self._check_ids(ids)
+        targets = None if targets is None else self._check_targets(ids, targets)
+        return ids, targets, self._check_weights(ids, weights)
+
     def _check_ids(self, ids):
         ids = np.asarray(ids)
         if ids.ndim != 2 or ids.size == 0:

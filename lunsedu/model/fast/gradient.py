@@ -53,7 +53,7 @@ class Workspace:
 
 
 @contextmanager
-def _quick_turns():
+def quick_turns():
     """Let a thread that waits for Python's lock ask for it after 0.1 ms, not after the usual 5.
 
     Between two calls of numpy a thread takes the lock back before the other has woken up. Only a
@@ -85,7 +85,7 @@ class FastGradient:
         self.dtype = np.dtype(dtype)
         self.halves = [Workspace(self.dtype), Workspace(self.dtype)]
         self.gradients = [np.empty(size, self.dtype) for _ in range(2)]
-        self.cos, self.sin = wide_tables(config, self.dtype)  # [seq_len, (H+G)*K]
+        self.rotation = Rotation(config, self.dtype)
 
     def __call__(
         self, ids: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None
@@ -106,7 +106,7 @@ class FastGradient:
                 (ids[rows], targets[rows], None if weights is None else weights[rows], total)
                 for rows in (slice(middle), slice(middle, None))
             )
-            with _quick_turns():
+            with quick_turns():
                 other = second_thread().submit(self._half, 1, *rest)
                 loss = self._half(0, *first)
                 loss += other.result()
@@ -126,22 +126,22 @@ class FastGradient:
         np.take(w["embedding"], flat, axis=0, out=x, mode="clip")
         for i in range(c.num_layers):
             layer = f"layers.{i}."
-            normed = _norm(x, w[layer + "attention_norm"], eps, ws, layer + "1")  # [N, D]
+            normed = norm(x, w[layer + "attention_norm"], eps, ws, layer + "1")  # [N, D]
             qkv = ws(layer + "qkv", N, (H + 2 * G) * c.head_dim)
             np.matmul(normed, w[layer + "qkv"], out=qkv)
-            self._rotate(qkv, B, T, ws, self.sin)
+            self.rotation.turn(qkv, B, T, ws)
             y = ws(layer + "heads", N, D)
-            _attend(*self._split(qkv, B, T), self._grouped(y, B, T), ws, layer)
+            attend(*self.rotation.split(qkv, B, T), self.rotation.group(y, B, T), ws, layer)
             x += np.matmul(y, w[layer + "attention_out"], out=small)
-            normed = _norm(x, w[layer + "mlp_norm"], eps, ws, layer + "2")
+            normed = norm(x, w[layer + "mlp_norm"], eps, ws, layer + "2")
             gate_up = ws(layer + "gate_up", N, 2 * F)
             np.matmul(normed, w[layer + "gate_up"], out=gate_up)
             hidden = _swiglu(gate_up, ws, layer)  # [N, F]
             x += np.matmul(hidden, w[layer + "down"], out=small)
-        normed = _norm(x, w["final_norm"], eps, ws, "final")
+        normed = norm(x, w["final_norm"], eps, ws, "final")
         logits = np.matmul(normed, output.T, out=ws("logits", N, c.vocab_size))
         shares = _shares(targets.reshape(N), weights, total, logits.dtype)  # [N]
-        loss = _cross_entropy(logits, targets.reshape(N), shares, ws)  # logits: now their gradient
+        loss = cross_entropy(logits, targets.reshape(N), shares, ws)  # logits: now their gradient
 
         d_output = g["embedding" if c.tie_embeddings else "output"]
         np.matmul(logits.T, normed, out=d_output)  # [V, D]
@@ -160,10 +160,9 @@ class FastGradient:
             np.matmul(ws(layer + "heads", N, D).T, dx, out=g[layer + "attention_out"])
             dy = np.matmul(dx, w[layer + "attention_out"].T, out=small)
             qkv, d_qkv = ws(layer + "qkv", N, (H + 2 * G) * c.head_dim), ws("d_qkv", *qkv.shape)
-            _attend_backward(
-                self._grouped(dy, B, T), self._split(qkv, B, T), self._split(d_qkv, B, T), ws, layer
-            )
-            self._rotate(d_qkv, B, T, ws, -self.sin)  # turns back
+            split, group = self.rotation.split, self.rotation.group
+            attend_backward(group(dy, B, T), split(qkv, B, T), split(d_qkv, B, T), ws, layer)
+            self.rotation.turn(d_qkv, B, T, ws, back=True)
             np.matmul(ws(layer + "1normed", N, D).T, d_qkv, out=g[layer + "qkv"])
             dy = np.matmul(d_qkv, w[layer + "qkv"].T, out=small)
             name = layer + "attention_norm"
@@ -173,7 +172,15 @@ class FastGradient:
         _add_rows(g["embedding"], flat, dx)
         return loss
 
-    def _rotate(self, qkv, B, T, ws, sin):
+
+class Rotation:
+    """Turns queries and keys by their positions, where they lie; and cuts rows into heads."""
+
+    def __init__(self, config, dtype):
+        self.config = config
+        self.cos, self.sin = wide_tables(config, dtype)  # [seq_len, (H+G)*K]
+
+    def turn(self, qkv, B, T, ws, back=False):
         """Turn queries and keys in place: y = x * cos + (x with each head's halves swapped) * sin.
 
         qkv [N, (H+2G)*K]; the tables hold the signs of sin, and K^(-1/2) for the queries.
@@ -184,19 +191,22 @@ class FastGradient:
         swapped = ws("swapped", B * T, rotated, 2, c.head_dim // 2)
         np.copyto(swapped, qkv[:, :width].reshape(swapped.shape)[:, :, ::-1])
         swapped = swapped.reshape(B, T, width)
-        swapped *= sin[:T]
+        swapped *= self.sin[:T]
         part = qkv.reshape(B, T, -1)[:, :, :width]  # a view: what follows changes qkv itself
         part *= self.cos[:T]
-        part += swapped
+        if back:
+            part -= swapped
+        else:
+            part += swapped
 
-    def _split(self, qkv, B, T):
+    def split(self, qkv, B, T):
         """Return views q [B, G, H/G, T, K], k and v [B, G, 1, T, K] into qkv [N, (H+2G)*K]."""
         H, G = self.config.num_heads, self.config.num_kv_heads
         heads = qkv.reshape(B, T, H + 2 * G, -1).transpose(0, 2, 1, 3)  # [B, H+2G, T, K]
         q = heads[:, :H].reshape(B, G, H // G, T, -1)
         return q, heads[:, H : H + G, None], heads[:, H + G :, None]
 
-    def _grouped(self, y, B, T):
+    def group(self, y, B, T):
         """Return the view [B, G, H/G, T, K] into y [N, D]."""
         H, G = self.config.num_heads, self.config.num_kv_heads
         return y.reshape(B, T, H, -1).transpose(0, 2, 1, 3).reshape(B, G, H // G, T, -1)
@@ -215,7 +225,7 @@ def wide_tables(config: LunsformterConfig, dtype: DTypeLike) -> tuple[np.ndarray
     return wide(cos, cos), wide(-sin, sin)
 
 
-def _norm(x, gain, eps, ws, name):
+def norm(x, gain, eps, ws, name):
     """RMSNorm of x [N, D]; leaves unit [N, D] and scale [N, 1] under its name."""
     N, D = x.shape
     scale, unit = ws(name + "scale", N, 1), ws(name + "unit", N, D)
@@ -242,7 +252,7 @@ def _norm_backward(dy, dx, gain, d_gain, ws, name):
     dx += dy
 
 
-def _attend(q, k, v, y, ws, layer):
+def attend(q, k, v, y, ws, layer):
     """Causal attention; leaves the weights, keys first, [B, G, H/G, S, T]; fills y like q."""
     T = q.shape[3]
     weights = ws(layer + "weights", *q.shape[:3], T, T)
@@ -258,7 +268,7 @@ def _attend(q, k, v, y, ws, layer):
     np.matmul(weights.swapaxes(-1, -2), v, out=y)
 
 
-def _attend_backward(dy, qkv, d_qkv, ws, layer):
+def attend_backward(dy, qkv, d_qkv, ws, layer):
     """Fill the views of d_qkv from dy [B, G, H/G, T, K] and the views of qkv."""
     (q, k, v), (dq, dk, dv) = qkv, d_qkv
     B, G, R, T, K = q.shape
@@ -325,7 +335,7 @@ def _shares(targets, weights, total, dtype):
     return (counts / total if weights is None else counts * weights.ravel() / total).astype(dtype)
 
 
-def _cross_entropy(logits, targets, weight, ws):
+def cross_entropy(logits, targets, weight, ws):
     """Return sum(weight * -ln p(target)), both [N]; logits [N, V] become d_logits."""
     N = targets.size
     rows = np.arange(N)

@@ -1,0 +1,52 @@
+"""One model, several adapters: whoever asks gets the model with the adapter that they chose.
+
+    models = {"as it was": Adapted(lm), "records": Adapted(lm, records), "pirate": Adapted(lm, sea)}
+    playground(models)
+
+All share the weights of one model. An adapter is put into them while its text is generated, and
+taken out again to the last bit.
+"""
+
+from contextlib import nullcontext
+
+from lunsedu.adapters.low_rank import LowRank
+
+
+class Adapted:
+    """A LunsformterModel with one adapter, or with none, for generating: all that a widget needs.
+
+    Raises TypeError when the adapter is none of this kind, ValueError when it belongs to another
+    model.
+    """
+
+    def __init__(self, lm, adapter=None):
+        if adapter is not None:
+            if not isinstance(adapter, LowRank):
+                raise TypeError(f"adapter must be a LowRank, not {type(adapter).__name__}")
+            if adapter.model is not lm.model:
+                raise ValueError(
+                    "this adapter was made for another model: load it with LowRank.load(lm.model,"
+                    " folder)"
+                )
+        self.lm, self.adapter = lm, adapter
+        self.tokenizer = lm.tokenizer
+
+    def decode_with(self, decoder, prompt, max_tokens=12, **options):
+        """As LunsformterModel.decode_with, with the adapter."""
+        with self._in_place():
+            return self.lm.decode_with(decoder, prompt, max_tokens, **options)
+
+    def insideout(self, prompt, max_tokens=12, num_candidates=5, **options):
+        """As LunsformterModel.insideout, with the adapter."""
+        with self._in_place():
+            return self.lm.insideout(prompt, max_tokens, num_candidates, **options)
+
+    def generate(self, prompt, max_tokens=12, num_candidates=5, **options):
+        """As LunsformterModel.generate, with the adapter."""
+        return self.insideout(prompt, max_tokens, num_candidates, **options).text
+
+    def _in_place(self):
+        return nullcontext() if self.adapter is None else self.adapter.merged()
+
+    def __repr__(self):
+        return f"Adapted({self.lm!r}, {self.adapter!r})"
