@@ -68,7 +68,7 @@ class AdapterGradient:
         with one_core_a_product():
             if B * T < fast.SPLIT_FROM or B == 1:
                 return work(0, slice(0, B))
-            with fast._quick_turns():
+            with fast.quick_turns():
                 other = second_thread().submit(work, 1, slice(middle, B))
                 loss, gradient = work(0, slice(0, middle))
                 more, added = other.result()
@@ -104,21 +104,19 @@ class AdapterGradient:
         for i in range(c.num_layers):
             layer = f"layers.{i}."
             kept = layer if i >= self.first else ""  # below, each layer uses the same arrays
-            normed = fast._norm(x, w[layer + "attention_norm"], eps, ws, kept + "1")  # [N, D]
+            normed = fast.norm(x, w[layer + "attention_norm"], eps, ws, kept + "1")  # [N, D]
             qkv = ws(kept + "qkv", N, wide)
             self._matrix(normed, layer + "qkv", factors, qkv, ws)
             self.rotation.turn(qkv, B, T, ws)
             heads = ws(kept + "heads", N, D)
-            fast._attend(
-                *self.rotation.split(qkv, B, T), self.rotation.group(heads, B, T), ws, kept
-            )
+            fast.attend(*self.rotation.split(qkv, B, T), self.rotation.group(heads, B, T), ws, kept)
             x += self._matrix(heads, layer + "attention_out", factors, small, ws)
-            normed = fast._norm(x, w[layer + "mlp_norm"], eps, ws, kept + "2")
+            normed = fast.norm(x, w[layer + "mlp_norm"], eps, ws, kept + "2")
             gate_up = ws(kept + "gate_up", N, 2 * F)
             self._matrix(normed, layer + "gate_up", factors, gate_up, ws)
             hidden = _swiglu(gate_up, ws("hidden", N, F), ws)
             x += self._matrix(hidden, layer + "down", factors, small, ws)
-        return fast._norm(x, w["final_norm"], eps, ws, "final")
+        return fast.norm(x, w["final_norm"], eps, ws, "final")
 
     def _matrix(self, x, name, factors, y, ws):
         """y = x @ W, and for each place of the adapter y += s (x @ A) @ B; leaves s x @ A."""
@@ -143,7 +141,7 @@ class AdapterGradient:
         output, M = self._output(), rows.size
         chosen = np.take(normed, rows, axis=0, out=ws("chosen", M, self.config.dim), mode="clip")
         logits = np.matmul(chosen, output.T, out=ws("logits", M, self.config.vocab_size))
-        loss = _cross_entropy(logits, targets.reshape(-1)[rows], shares.reshape(-1)[rows], ws)
+        loss = fast.cross_entropy(logits, targets.reshape(-1)[rows], shares.reshape(-1)[rows], ws)
         dy = ws("N,D", *normed.shape)
         dy[:] = 0
         dy[rows] = np.matmul(logits, output, out=chosen)  # logits are their own gradient by now
@@ -171,7 +169,7 @@ class AdapterGradient:
             qkv = ws(layer + "qkv", N, w[layer + "qkv"].shape[1])
             d_qkv = ws("d_qkv", *qkv.shape)
             split, group = self.rotation.split, self.rotation.group
-            fast._attend_backward(group(dy, B, T), split(qkv, B, T), split(d_qkv, B, T), ws, layer)
+            fast.attend_backward(group(dy, B, T), split(qkv, B, T), split(d_qkv, B, T), ws, layer)
             self.rotation.turn(d_qkv, B, T, ws, back=True)
             more = i > self.first  # below the first layer with an adapter nothing learns
             dy = self._hand_on(d_qkv, layer + "qkv", factors, g, small if more else None, ws)
@@ -254,19 +252,3 @@ def _sigmoid(x, out):
     out *= 0.5
     out += 0.5
     return out
-
-
-def _cross_entropy(logits, targets, shares, ws):
-    """Return sum(shares * -ln p) of the targets [M]; logits [M, V] become their gradient."""
-    M = targets.size
-    rows, edge = np.arange(M), ws("edge of logits", M, 1)
-    np.max(logits, axis=1, keepdims=True, out=edge)
-    logits -= edge
-    at_target = logits[rows, targets]  # [M], before the exponential takes its place
-    np.exp(logits, out=logits)
-    total = np.einsum("mv->m", logits)  # [M]
-    loss = float(np.dot(np.log(total) - at_target, shares))
-    np.divide(shares, total, out=total)
-    logits *= total[:, None]
-    logits[rows, targets] -= shares
-    return loss

@@ -100,20 +100,13 @@ class LowRank:
         Raises ValueError for bad ids, targets or weights, when every target is -1, or while an
         adapter is merged into the model.
         """
-        ids, targets = self.model.check_batch(ids, targets)
+        ids, targets, weights = self.model.check_batch(ids, targets, weights)
         self._refuse_merged()
-        if weights is not None:
-            weights = np.asarray(weights)
-            if weights.shape != ids.shape or not np.isfinite(weights).all():
-                raise ValueError(
-                    f"weights must be finite numbers of the shape of ids, {ids.shape}, not"
-                    f" {weights.shape}"
-                )
         return self._fast()(self.parameters, ids, targets, weights)
 
     def forward(self, ids):
         """Return the logits [B, T, V] of model and adapter for ids int [B, T]."""
-        ids = self.model.check_batch(ids)
+        ids = self.model.check_batch(ids)[0]
         self._refuse_merged()
         return self._fast().logits(self.parameters, ids)
 
