@@ -7,7 +7,9 @@ import xml.etree.ElementTree as ElementTree
 import ipywidgets
 
 from lunsedu import LunsDataset, LunsformterModel
+from lunsedu.adapters import LowRank
 from lunsedu.widgets import (
+    adapter_switch,
     attention_viewer,
     insideout_race,
     playground,
@@ -99,8 +101,19 @@ def lines_of(html):
     ]
 
 
+def adapters_for(lm):
+    """Two adapters that do change the model: their B is not 0."""
+    made = {}
+    for seed, name in enumerate(("sea", "<b>land</b>")):
+        made[name] = LowRank(lm.model, rank=2, seed=seed)
+        for a, b in made[name].factors().values():
+            b[:] = 0.5 * a.T[:, :1]
+    return made
+
+
 def shells(lm):
     return {
+        "switch": adapter_switch(lm, adapters_for(lm), "good"),
         "playground": playground(lm),
         "race": insideout_race(lm, "good"),
         "tokens": tokenizer_explorer(lm.tokenizer),

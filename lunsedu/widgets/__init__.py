@@ -4,12 +4,14 @@
     playground(lm)
 
 Read in this order: controls.py (the shell around every widget), widgets.py (playground, tokenizer
-explorer, attention viewer, race), monitor.py (training that one can watch, pause and stop).
+explorer, attention viewer, race), switch.py (a model with and without an adapter), monitor.py
+(training that one can watch, pause and stop).
 
 What is not here: what the widgets show (display/).
 """
 
 from lunsedu.widgets.monitor import training_monitor
+from lunsedu.widgets.switch import adapter_switch
 from lunsedu.widgets.widgets import (
     attention_viewer,
     insideout_race,
@@ -18,6 +20,7 @@ from lunsedu.widgets.widgets import (
 )
 
 __all__ = [
+    "adapter_switch",
     "attention_viewer",
     "insideout_race",
     "playground",
