@@ -22,8 +22,14 @@ from lunsedu.adapters.gradient import AdapterGradient
 from lunsedu.adapters.places import PARTS, check_layers, check_parts, cut, whole_matrices
 from lunsedu.model import Lunsformter
 
-# model -> the adapter that is merged into it; a model that is gone takes its entry along
+# model -> a weak reference to the adapter that is merged into it; neither is kept alive by this
 _merged = weakref.WeakKeyDictionary()
+
+
+def _merged_into(model):
+    """Return the adapter that is merged into a model, or None."""
+    found = _merged.get(model)
+    return None if found is None else found()
 
 
 class LowRank:
@@ -116,7 +122,7 @@ class LowRank:
         return self._gradient
 
     def _refuse_merged(self):
-        other = _merged.get(self.model)
+        other = _merged_into(self.model)
         if other is not None:
             which = "this adapter" if other is self else "another adapter"
             raise ValueError(
@@ -129,7 +135,7 @@ class LowRank:
     @property
     def is_merged(self):
         """True while the adapter stands in the model's own weights."""
-        return _merged.get(self.model) is self
+        return _merged_into(self.model) is self
 
     def merge(self):
         """Add scale * A @ B to the model's weights: the model alone then does what both did.
@@ -138,7 +144,7 @@ class LowRank:
         subtracting would leave errors of rounding. While it is merged, this takes as much memory
         as these matrices. Raises ValueError when an adapter is merged already.
         """
-        if _merged.get(self.model) is not None:
+        if _merged_into(self.model) is not None:
             raise ValueError(
                 "an adapter is merged into this model already: call its unmerge() before the next"
             )
@@ -153,7 +159,7 @@ class LowRank:
             change *= place.scale
             w[:, place.start : place.stop] += change
         self._kept = kept
-        _merged[self.model] = self
+        _merged[self.model] = weakref.ref(self)
 
     def unmerge(self):
         """Give the model's weights back as they were before merge(), bit for bit.
