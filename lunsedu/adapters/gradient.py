@@ -23,6 +23,9 @@ from lunsedu.adapters.places import cut
 from lunsedu.model.fast import gradient as fast
 from lunsedu.model.fast.threads import one_core_a_product, second_thread
 
+# Numbers in the residual stream of a batch: below, waiting for each other costs two threads more.
+# Wide models have more to do for each position than those for which fast.SPLIT_FROM stands.
+SPLIT_FROM = 64 * fast.SPLIT_FROM
 ROWS = 32  # of the feed-forward layer's rows at a time; few enough for the second-level cache
 
 
@@ -53,27 +56,25 @@ class AdapterGradient:
         shares = (targets >= 0) / total  # [B, T]: what each position's -ln p counts
         if weights is not None:
             shares = shares * weights
-        return self._in_halves(
+        found = self._in_halves(
             lambda which, rows: self._half(
                 which, parameters, ids[rows], targets[rows], shares[rows].astype(self.dtype)
             ),
             ids,
         )
+        return sum(loss for loss, _ in found), sum(gradient for _, gradient in found)
 
     def _in_halves(self, work, ids):
-        """Run work(which, rows) on both halves of the batch; add up what they return."""
+        """Run work(which, rows) on both halves of the batch, if it is large; return the results."""
         B, T = ids.shape
         self._make_tables(T)
         middle = (B + 1) // 2
         with one_core_a_product():
-            if B * T < fast.SPLIT_FROM or B == 1:
-                return work(0, slice(0, B))
+            if B * T * self.config.dim < SPLIT_FROM or B == 1:
+                return [work(0, slice(0, B))]
             with fast.quick_turns():
                 other = second_thread().submit(work, 1, slice(middle, B))
-                loss, gradient = work(0, slice(0, middle))
-                more, added = other.result()
-        gradient += added
-        return loss + more, gradient
+                return [work(0, slice(0, middle)), other.result()]
 
     def _make_tables(self, T):
         """Angles for positions up to T; a real model's seq_len would make them 100 MB large."""
@@ -82,10 +83,15 @@ class AdapterGradient:
 
     def logits(self, parameters, ids):
         """Return the logits [B, T, V] with the adapter, by the same way up."""
-        self._make_tables(ids.shape[1])
-        with one_core_a_product():
-            x = self._up(fast.Workspace(self.dtype), cut(self.places, parameters), ids)  # [N, D]
-            return (x @ self._output().T).reshape(*ids.shape, -1)
+        logits = np.empty((*ids.shape, self.config.vocab_size), self.dtype)  # [B, T, V]
+        factors = cut(self.places, parameters)
+
+        def work(which, rows):
+            x = self._up(self.halves[which], factors, ids[rows])  # [N, D]
+            np.matmul(x, self._output().T, out=logits[rows].reshape(len(x), -1))
+
+        self._in_halves(work, ids)
+        return logits
 
     def _output(self):
         """Return the matrix [V, D] that turns the last vectors into logits."""

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from gradients import numeric_gradient, relative_error
 
-from lunsedu.adapters import LowRank
+from lunsedu.adapters import LowRank, gradient
 from lunsedu.model import Lunsformter, LunsformterConfig
-from lunsedu.model.fast import few_rows, gradient
+from lunsedu.model.fast import few_rows
 
 CASES = {
     "plain": (dict(num_heads=4), dict(rank=2, alpha=6)),
