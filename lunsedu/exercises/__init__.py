@@ -10,7 +10,7 @@ is `assert check, check`.
 
 Read in this order: the folder judge/ (how an answer is run and compared), then a file of checks for
 each topic, in the order of the lessons: tokenizer, counting, truth, softmax, norm, rope, attention,
-loss, block, adamw, training, insideout, storage, interval, paired. Then, for
+loss, block, adamw, training, insideout, storage, interval, paired, adapter. Then, for
 teachers, the folder grading/ and the command grade.py.
 
 What is not here: the exercises' texts (notebooks/exercises), solutions (notebooks/solutions), wrong
@@ -18,6 +18,12 @@ answers on purpose (tests/exercises).
 """
 
 from lunsedu.exercises.adamw_checks import check_adamw_step
+from lunsedu.exercises.adapter_checks import (
+    check_adapter_size,
+    check_answer_targets,
+    check_low_rank_backward,
+    check_merge_adapter,
+)
 from lunsedu.exercises.attention_checks import check_attention, check_attention_backward
 from lunsedu.exercises.block_checks import check_block
 from lunsedu.exercises.counting_checks import (
@@ -50,6 +56,8 @@ __all__ = [
     "check_gap",
     "Check",
     "check_adamw_step",
+    "check_adapter_size",
+    "check_answer_targets",
     "check_attention",
     "check_attention_backward",
     "check_bigram_cross_entropy",
@@ -68,7 +76,9 @@ __all__ = [
     "check_forgetting",
     "check_interval",
     "check_learning_rate",
+    "check_low_rank_backward",
     "check_merge",
+    "check_merge_adapter",
     "check_mix",
     "check_paired_difference",
     "check_perplexity",

@@ -13,7 +13,7 @@ from lab_driver import STDERR, drag
 
 NAMES = notebooks_with_widgets()
 # a real model takes seconds for a page, so its sliders are not moved through all their ends
-QUICK = [name for name in NAMES if not name.startswith("10_")]
+QUICK = [name for name in NAMES if not name.startswith(("10_", "13_"))]
 ON_PAGE = """(node, html) => {
   const words = (root) => {
     for (const gone of root.querySelectorAll('style, .lu-time')) gone.remove();

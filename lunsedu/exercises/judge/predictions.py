@@ -99,6 +99,16 @@ PREDICTIONS = {
             "d": "That would make it four times narrower.",
         },
     ),
+    "13 adapting": Prediction(
+        "b",
+        "dA = x.T @ (scale * dy @ B.T) is zero while B is zero;"
+        " dB = scale * (x @ A).T @ dy is not.",
+        {
+            "a": "The gradient of A comes through B, and B is zero.",
+            "c": "The gradient of B comes through A, and A is random: it is not zero.",
+            "d": "One of them stays. Whose gradient has the other, which is zero, as a factor?",
+        },
+    ),
 }
 
 
