@@ -110,19 +110,19 @@ class AdapterGradient:
         for i in range(c.num_layers):
             layer = f"layers.{i}."
             kept = layer if i >= self.first else ""  # below, each layer uses the same arrays
-            normed = fast.norm(x, w[layer + "attention_norm"], eps, ws, kept + "1")  # [N, D]
+            normed = fast.norm_rows(x, w[layer + "attention_norm"], eps, ws, kept + "1")  # [N, D]
             qkv = ws(kept + "qkv", N, wide)
             self._matrix(normed, layer + "qkv", factors, qkv, ws)
             self.rotation.turn(qkv, B, T, ws)
             heads = ws(kept + "heads", N, D)
             fast.attend(*self.rotation.split(qkv, B, T), self.rotation.group(heads, B, T), ws, kept)
             x += self._matrix(heads, layer + "attention_out", factors, small, ws)
-            normed = fast.norm(x, w[layer + "mlp_norm"], eps, ws, kept + "2")
+            normed = fast.norm_rows(x, w[layer + "mlp_norm"], eps, ws, kept + "2")
             gate_up = ws(kept + "gate_up", N, 2 * F)
             self._matrix(normed, layer + "gate_up", factors, gate_up, ws)
             hidden = _swiglu(gate_up, ws("hidden", N, F), ws)
             x += self._matrix(hidden, layer + "down", factors, small, ws)
-        return fast.norm(x, w["final_norm"], eps, ws, "final")
+        return fast.norm_rows(x, w["final_norm"], eps, ws, "final")
 
     def _matrix(self, x, name, factors, y, ws):
         """y = x @ W, and for each place of the adapter y += s (x @ A) @ B; leaves s x @ A."""
@@ -147,7 +147,9 @@ class AdapterGradient:
         output, M = self._output(), rows.size
         chosen = np.take(normed, rows, axis=0, out=ws("chosen", M, self.config.dim), mode="clip")
         logits = np.matmul(chosen, output.T, out=ws("logits", M, self.config.vocab_size))
-        loss = fast.cross_entropy(logits, targets.reshape(-1)[rows], shares.reshape(-1)[rows], ws)
+        loss = fast.cross_entropy_rows(
+            logits, targets.reshape(-1)[rows], shares.reshape(-1)[rows], ws
+        )
         dy = ws("N,D", *normed.shape)
         dy[:] = 0
         dy[rows] = np.matmul(logits, output, out=chosen)  # logits are their own gradient by now

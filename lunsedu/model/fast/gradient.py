@@ -126,22 +126,24 @@ class FastGradient:
         np.take(w["embedding"], flat, axis=0, out=x, mode="clip")
         for i in range(c.num_layers):
             layer = f"layers.{i}."
-            normed = norm(x, w[layer + "attention_norm"], eps, ws, layer + "1")  # [N, D]
+            normed = norm_rows(x, w[layer + "attention_norm"], eps, ws, layer + "1")  # [N, D]
             qkv = ws(layer + "qkv", N, (H + 2 * G) * c.head_dim)
             np.matmul(normed, w[layer + "qkv"], out=qkv)
             self.rotation.turn(qkv, B, T, ws)
             y = ws(layer + "heads", N, D)
             attend(*self.rotation.split(qkv, B, T), self.rotation.group(y, B, T), ws, layer)
             x += np.matmul(y, w[layer + "attention_out"], out=small)
-            normed = norm(x, w[layer + "mlp_norm"], eps, ws, layer + "2")
+            normed = norm_rows(x, w[layer + "mlp_norm"], eps, ws, layer + "2")
             gate_up = ws(layer + "gate_up", N, 2 * F)
             np.matmul(normed, w[layer + "gate_up"], out=gate_up)
             hidden = _swiglu(gate_up, ws, layer)  # [N, F]
             x += np.matmul(hidden, w[layer + "down"], out=small)
-        normed = norm(x, w["final_norm"], eps, ws, "final")
+        normed = norm_rows(x, w["final_norm"], eps, ws, "final")
         logits = np.matmul(normed, output.T, out=ws("logits", N, c.vocab_size))
         shares = _shares(targets.reshape(N), weights, total, logits.dtype)  # [N]
-        loss = cross_entropy(logits, targets.reshape(N), shares, ws)  # logits: now their gradient
+        loss = cross_entropy_rows(
+            logits, targets.reshape(N), shares, ws
+        )  # logits: now their gradient
 
         d_output = g["embedding" if c.tie_embeddings else "output"]
         np.matmul(logits.T, normed, out=d_output)  # [V, D]
@@ -225,7 +227,7 @@ def wide_tables(config: LunsformterConfig, dtype: DTypeLike) -> tuple[np.ndarray
     return wide(cos, cos), wide(-sin, sin)
 
 
-def norm(x, gain, eps, ws, name):
+def norm_rows(x, gain, eps, ws, name):
     """RMSNorm of x [N, D]; leaves unit [N, D] and scale [N, 1] under its name."""
     N, D = x.shape
     scale, unit = ws(name + "scale", N, 1), ws(name + "unit", N, D)
@@ -335,7 +337,7 @@ def _shares(targets, weights, total, dtype):
     return (counts / total if weights is None else counts * weights.ravel() / total).astype(dtype)
 
 
-def cross_entropy(logits, targets, weight, ws):
+def cross_entropy_rows(logits, targets, weight, ws):
     """Return sum(weight * -ln p(target)), both [N]; logits [N, V] become d_logits."""
     N = targets.size
     rows = np.arange(N)
