@@ -12,17 +12,16 @@ meet the vocabulary, too; and with the vocabulary at the answers alone, as we do
 
 Arithmetic is counted in products: the way there through all layers, the way back through the
 layers from the lowest with an adapter on, the vocabulary at the answers there and back, the factors
-themselves. Norms, softmax, rotations, SiLU and AdamW count as nothing, though they take time.
+themselves. As many operations in square products, by turns with the rest, show the share of sgemm.
+Norms, softmax, rotations, SiLU and AdamW count as nothing, though they take time.
 """
 
 import resource
-import statistics
 import tempfile
 from pathlib import Path
 
 import numpy as np
-from arithmetic import sgemm
-from side_by_side import Rival, arguments, machine, race, report, set_threads
+from side_by_side import Rival, arguments, machine, race, ratios, report, set_threads
 
 LAYERS = {"upper": range(15, 30), "all": range(30)}
 RANK, ALPHA, ROWS, LR = 8, 16, 8, 1e-4
@@ -148,27 +147,37 @@ def main():
     options = parser.parse_args()
     set_threads(options.threads)
     machine(options, ["numpy", "torch", "transformers", "peft"])
-    limit = Rival(_limit, 30).facts
-    print(f"sgemm, 1024 x 1024: {limit / 1e9:.0f} billion operations a second")
     for layers in [options.layers] if options.layers else LAYERS:
         with tempfile.TemporaryDirectory() as folder:
             rivals = {"lunsedu": Rival(ours, layers)}
             for name, few in (("PEFT", False), ("PEFT, answers alone", True)):
                 rivals[name] = Rival(theirs, layers, folder, options.threads, few)
                 check(rivals["lunsedu"].facts, rivals[name].facts)
-        seconds = race(rivals, options.rounds)
-        report(f"a step of rank {RANK}, {layers} layers, {ROWS} sentences", seconds)
         work = rivals["lunsedu"].facts[2]
-        for kind, taken in (("median", statistics.median), ("fastest", min)):
-            share = work / taken(seconds["lunsedu"]) / limit
-            print(f"  {work / 1e9:.0f} billion operations, {kind}: {share:.0%} of sgemm")
+        products = Rival(bare_products, work)
+        seconds = race({**rivals, "sgemm alone": products}, options.rounds)
+        products.stop()
+        report(f"a step of rank {RANK}, {layers} layers, {ROWS} sentences", seconds)
+        low, share, high = ratios(seconds, "lunsedu", "sgemm alone")
+        print(
+            f"  {work / 1e9:.0f} billion operations: {share:.0%} of sgemm ({low:.0%} to {high:.0%})"
+        )
         for name, rival in rivals.items():
             print(f"  peak memory of {name}: {rival.facts[3]:,.0f} MB")
             rival.stop()
 
 
-def _limit(rounds):
-    return sgemm(rounds), None
+def bare_products(work, side=1024):
+    """As many operations as the step has, in square products of the matrix library alone."""
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal((side, side), dtype=np.float32) for _ in range(2))
+    out = np.empty_like(a)
+
+    def job():
+        for _ in range(round(work / (2 * side**3))):
+            np.matmul(a, b, out=out)
+
+    return None, job
 
 
 if __name__ == "__main__":
