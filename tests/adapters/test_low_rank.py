@@ -9,6 +9,7 @@ import pytest
 from lunsedu.adapters import Adapted, LowRank
 from lunsedu.lm import LunsformterModel
 from lunsedu.model import Lunsformter, LunsformterConfig
+from lunsedu.model.fast import few_rows
 
 IDS = np.random.default_rng(6).integers(0, 40, (2, 9))  # [B, T]
 
@@ -59,6 +60,20 @@ def test_merged_logits_are_the_adapters_and_unmerging_gives_every_bit_back(dtype
         assert np.abs(model.forward(IDS) - plain).max() > 0.01
         adapter.unmerge()
         assert not adapter.is_merged and np.array_equal(model.parameters, before)
+
+
+def test_merging_is_the_same_where_matrices_lie_by_columns(monkeypatch):
+    small = make(np.float64)
+    adapter = started(small, rank=3, alpha=7)
+    monkeypatch.setattr(few_rows, "LARGE", 24 * 24)
+    large = Lunsformter.from_arrays(small.config, small.named_parameters(), np.float64)
+    assert large.named_parameters()["layers.0.down"].flags.f_contiguous
+    same = LowRank.from_factors(large, adapter.places, adapter.factors())
+    before = large.parameters.copy()
+    with adapter.merged(), same.merged():
+        for name, view in small.named_parameters().items():
+            np.testing.assert_allclose(large.named_parameters()[name], view, atol=1e-12)
+    assert np.array_equal(large.parameters, before)
 
 
 def test_the_scale_is_alpha_over_rank():
