@@ -57,7 +57,8 @@ STYLE = (
   font-variant-numeric: tabular-nums; }
 .lunsedu .lu-page table thead th.lu-number { white-space: normal; }
 .lunsedu .lu-both { display: flex; flex-wrap: wrap; gap: 4px 28px; }
-.lunsedu .lu-both section { flex: 1 1 22em; min-width: 0; overflow-wrap: anywhere; }
+.lunsedu .lu-both section { flex: 1 1 22em; min-width: 0; overflow-wrap: anywhere;
+  container-type: inline-size; }
 .lunsedu .lu-progress { width: min(100%, 24em); height: 12px; accent-color: var(--lu-blue);
   vertical-align: middle; }
 .lunsedu .lu-page details { margin: 6px 0; }
