@@ -15,11 +15,13 @@ The tests hold this module against the full gradient: for y = x (W + s A B) it m
 dA = s dW B.T and dB = s A.T dW.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from lunsedu.adapters.places import cut
+from lunsedu.adapters.places import Place, cut
+from lunsedu.model import Lunsformter
 from lunsedu.model.fast import gradient as fast
 from lunsedu.model.fast.threads import one_core_a_product, second_thread
 
@@ -32,18 +34,24 @@ ROWS = 32  # of the feed-forward layer's rows at a time; few enough for the seco
 class AdapterGradient:
     """Loss and gradient of one adapter on one model; holds the workspaces of both halves."""
 
-    def __init__(self, model, places):
+    def __init__(self, model: Lunsformter, places: Sequence[Place]) -> None:
         self.config, self.weights = model.config, model.named_parameters()
         self.dtype, self.places = model.dtype, places
-        self.at = {}  # name of a matrix -> the places in it
+        self.at: dict[str, list[Place]] = {}  # name of a matrix -> the places in it
         for place in places:
             self.at.setdefault(place.matrix, []).append(place)
         self.first = min(place.layer for place in places)
         self.size = sum(place.size for place in places)
         self.halves = [fast.Workspace(self.dtype), fast.Workspace(self.dtype)]
-        self.rotation = None
+        self.rotation: fast.Rotation | None = None
 
-    def __call__(self, parameters, ids, targets, weights=None):
+    def __call__(
+        self,
+        parameters: np.ndarray,
+        ids: np.ndarray,
+        targets: np.ndarray,
+        weights: np.ndarray | None = None,
+    ) -> tuple[float, np.ndarray]:
         """Return the loss in nats a token and a new gradient [P'].
 
         parameters [P']; ids, targets int [B, T]; weights [B, T] beside the targets, or None.
@@ -81,7 +89,7 @@ class AdapterGradient:
         if self.rotation is None or self.rotation.config.seq_len < T:
             self.rotation = fast.Rotation(replace(self.config, seq_len=T), self.dtype)
 
-    def logits(self, parameters, ids):
+    def logits(self, parameters: np.ndarray, ids: np.ndarray) -> np.ndarray:
         """Return the logits [B, T, V] with the adapter, by the same way up."""
         logits = np.empty((*ids.shape, self.config.vocab_size), self.dtype)  # [B, T, V]
         factors = cut(self.places, parameters)

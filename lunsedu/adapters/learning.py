@@ -8,15 +8,31 @@ would never learn to stop.
 What is not here: the gradient (gradient.py), AdamW and the falling learning rate (training/).
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable, Generator, Iterable
+from typing import Any, Protocol
 
 import numpy as np
 
 from lunsedu import checks
+from lunsedu.tokenizer import Tokenizer
 from lunsedu.training import AdamW, History, clip_gradient, learning_rate, stop_on_interrupt
 
+Pair = tuple[str, str]
 
-def answer_batch(tokenizer, examples):
+
+class Learner(Protocol):
+    """What can learn: a LowRank, or a whole Lunsformter (full fine-tuning)."""
+
+    parameters: np.ndarray
+
+    def loss_and_gradient(self, ids: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the loss and its gradient by `parameters`."""
+
+
+def answer_batch(tokenizer: Tokenizer, examples: Iterable[Pair]) -> tuple[np.ndarray, np.ndarray]:
     """Put pairs (prompt, answer) of text into arrays ids, targets int [B, T], for training.
 
     Each row holds a prompt, its answer and <|eos|>. The targets are the ids one place later, with
@@ -62,7 +78,12 @@ def _ids(tokenizer, prompt, answer):
     return before, [*after, *([] if tokenizer.eos_id is None else [tokenizer.eos_id])]
 
 
-def exactly_right(forward, tokenizer, examples, batch_size=16):
+def exactly_right(
+    forward: Callable[[np.ndarray], np.ndarray],
+    tokenizer: Tokenizer,
+    examples: Iterable[Pair],
+    batch_size: int = 16,
+) -> np.ndarray:
     """Return bool [N]: would greedy decoding give each answer exactly, and stop there?
 
     `forward` turns ids [B, T] into logits [B, T, V]: adapter.forward or lm.model.forward. Nothing
@@ -78,8 +99,15 @@ def exactly_right(forward, tokenizer, examples, batch_size=16):
 
 
 def learning_steps(
-    adapter, tokenizer, examples, epochs=1, batch_size=16, lr=2e-3, seed=0, history=None
-):
+    adapter: Learner,
+    tokenizer: Tokenizer,
+    examples: Iterable[Pair],
+    epochs: int = 1,
+    batch_size: int = 16,
+    lr: float = 2e-3,
+    seed: int = 0,
+    history: History | None = None,
+) -> Generator[float, None, None]:
     """Train an adapter on pairs (prompt, answer); a generator that yields each step's loss.
 
     The learning rate climbs for three steps, then falls to a tenth of `lr` along a half cosine.
@@ -132,9 +160,17 @@ def _like_lengths(order, lengths, batch_size, rng):
         yield order[start : start + batch_size]
 
 
-def learn(adapter, tokenizer, examples, epochs=1, verbose=True, **settings):
+def learn(
+    adapter: Learner,
+    tokenizer: Tokenizer,
+    examples: Iterable[Pair],
+    epochs: int = 1,
+    verbose: bool = True,
+    **settings: Any,
+) -> History:
     """Train an adapter on pairs (prompt, answer) under a progress bar; return the History.
 
+    In place of an adapter a whole Lunsformter may learn: full fine-tuning, all else being equal.
     Settings: batch_size=16, lr=0.002, seed=0 (see learning_steps). Ctrl-C or the stop button ends
     after the current step, and what was learned is kept.
     """

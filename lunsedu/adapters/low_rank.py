@@ -12,18 +12,23 @@ What is not here: how the gradient is computed (gradient.py), learning (learning
 (peft_files.py).
 """
 
+from __future__ import annotations
+
+import os
 import weakref
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 from lunsedu import checks
 from lunsedu.adapters.gradient import AdapterGradient
-from lunsedu.adapters.places import PARTS, check_layers, check_parts, cut, whole_matrices
+from lunsedu.adapters.places import PARTS, Place, check_layers, check_parts, cut, whole_matrices
 from lunsedu.model import Lunsformter
 
 # model -> a weak reference to the adapter that is merged into it; neither is kept alive by this
-_merged = weakref.WeakKeyDictionary()
+_merged: weakref.WeakKeyDictionary[Lunsformter, weakref.ref[LowRank]] = weakref.WeakKeyDictionary()
 
 
 def _merged_into(model):
@@ -56,7 +61,15 @@ class LowRank:
     672
     """
 
-    def __init__(self, model, rank=8, alpha=16, layers=None, parts=PARTS, seed=0):
+    def __init__(
+        self,
+        model: Lunsformter,
+        rank: int = 8,
+        alpha: float = 16,
+        layers: Iterable[int] | None = None,
+        parts: str | Iterable[str] = PARTS,
+        seed: int = 0,
+    ) -> None:
         _check_model(model)
         rank = checks.whole_number("rank", rank, 1)
         alpha = checks.number("alpha", alpha, "a number above 0", lambda x: 0 < x < np.inf)
@@ -68,7 +81,12 @@ class LowRank:
             b[:] = 0
 
     @classmethod
-    def from_factors(cls, model, places, factors):
+    def from_factors(
+        cls,
+        model: Lunsformter,
+        places: Iterable[Place],
+        factors: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    ) -> LowRank:
         """Make an adapter of these places (places.py) from {name: (A, B)}."""
         _check_model(model)
         adapter = cls.__new__(cls)
@@ -78,12 +96,13 @@ class LowRank:
                 mine[:] = given
         return adapter
 
-    def _join(self, model, places):
+    def _join(self, model: Lunsformter, places: tuple[Place, ...]) -> None:
         self.model, self.places = model, places
         self.parameters = np.zeros(sum(place.size for place in places), model.dtype)  # [P']
-        self._gradient, self._kept = None, None
+        self._gradient: AdapterGradient | None = None
+        self._kept: dict[str, np.ndarray] = {}
 
-    def factors(self, flat=None):
+    def factors(self, flat: np.ndarray | None = None) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Return {name: (A [in, r], B [r, out])}, views into `parameters`.
 
         Or into another flat vector [P'], such as a gradient.
@@ -98,7 +117,9 @@ class LowRank:
 
     # --- learning -----------------------------------------------------------------------------
 
-    def loss_and_gradient(self, ids, targets, weights=None):
+    def loss_and_gradient(
+        self, ids: Any, targets: Any, weights: Any = None
+    ) -> tuple[float, np.ndarray]:
         """Return the mean loss in nats a token and the gradient of the adapter, flat [P'].
 
         ids and targets are int [B, T]; a target of -1 is ignored. weights, float [B, T] beside the
@@ -110,7 +131,7 @@ class LowRank:
         self._refuse_merged()
         return self._fast()(self.parameters, ids, targets, weights)
 
-    def forward(self, ids):
+    def forward(self, ids: Any) -> np.ndarray:
         """Return the logits [B, T, V] of model and adapter for ids int [B, T]."""
         ids = self.model.check_batch(ids)[0]
         self._refuse_merged()
@@ -133,11 +154,11 @@ class LowRank:
     # --- in and out of the model's weights ----------------------------------------------------
 
     @property
-    def is_merged(self):
+    def is_merged(self) -> bool:
         """True while the adapter stands in the model's own weights."""
         return _merged_into(self.model) is self
 
-    def merge(self):
+    def merge(self) -> None:
         """Add scale * A @ B to the model's weights: the model alone then does what both did.
 
         The matrices as they were are kept, so that unmerge() gives back every bit: adding and
@@ -148,7 +169,8 @@ class LowRank:
             raise ValueError(
                 "an adapter is merged into this model already: call its unmerge() before the next"
             )
-        weights, factors, kept = self.model.named_parameters(), self.factors(), {}
+        weights, factors = self.model.named_parameters(), self.factors()
+        kept: dict[str, np.ndarray] = {}
         for place in self.places:
             w = weights[place.matrix]
             if place.matrix not in kept:
@@ -161,7 +183,7 @@ class LowRank:
         self._kept = kept
         _merged[self.model] = weakref.ref(self)
 
-    def unmerge(self):
+    def unmerge(self) -> None:
         """Give the model's weights back as they were before merge(), bit for bit.
 
         Raises ValueError when this adapter is not merged.
@@ -172,10 +194,10 @@ class LowRank:
         for name, before in self._kept.items():
             weights[name][...] = before
         del _merged[self.model]
-        self._kept = None
+        self._kept = {}
 
     @contextmanager
-    def merged(self):
+    def merged(self) -> Iterator[Lunsformter]:
         """A context (`with`) in which the adapter is merged; whatever happens, it is taken out."""
         self.merge()
         try:
@@ -185,7 +207,7 @@ class LowRank:
 
     # --- files --------------------------------------------------------------------------------
 
-    def save(self, folder, base_model=""):
+    def save(self, folder: str | os.PathLike, base_model: str | os.PathLike = "") -> None:
         """Write the two files of PEFT: adapter_config.json and adapter_model.safetensors.
 
         base_model: the name or folder of the model as PEFT shall find it; it may stay empty.
@@ -196,7 +218,7 @@ class LowRank:
         save_adapter(self, folder, base_model)
 
     @classmethod
-    def load(cls, model, folder):
+    def load(cls, model: Lunsformter, folder: str | os.PathLike) -> LowRank:
         """Open an adapter for this model: one of ours, or one that PEFT trained.
 
         Raises FileNotFoundError when a file is missing, ValueError, naming the file, when one is
@@ -207,7 +229,7 @@ class LowRank:
         _check_model(model)
         return cls.from_factors(model, *read_adapter(folder, model.config))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         share = self.parameters.size / self.model.parameters.size
         ranks = sorted({place.rank for place in self.places})
         layers = sorted({place.layer for place in self.places})

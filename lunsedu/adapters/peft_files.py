@@ -11,10 +11,14 @@ become one again; A's that differ, as PEFT trains them, stay pairs of their own 
 What is not here: the bytes of safetensors (files/safetensors_file.py).
 """
 
+from __future__ import annotations
+
 import json
 import math
+import os
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,13 +26,14 @@ from lunsedu.adapters.places import PARTS, Place
 from lunsedu.files import storage
 from lunsedu.files.safetensors_file import open_file
 from lunsedu.interop.huggingface import weight_names
+from lunsedu.model.config import LunsformterConfig
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
 SHARED_START = ("pissa", "olora", "corda", "loftq")  # ways to begin that change the model, too
 
 
-def modules(config):
+def modules(config: LunsformterConfig) -> dict[str, tuple[int, str, str, int, int]]:
     """Return {PEFT's name of a matrix: (layer, part, piece, start, stop)}, in order.
 
     >>> from lunsedu import LunsformterConfig
@@ -53,7 +58,9 @@ def modules(config):
 # --- out ------------------------------------------------------------------------------------------
 
 
-def save_adapter(adapter, folder, base_model=""):
+def save_adapter(
+    adapter: Any, folder: str | os.PathLike, base_model: str | os.PathLike = ""
+) -> None:
     """Write both files into a folder, which is made if missing; each is replaced in one step."""
     from safetensors.numpy import save
 
@@ -116,7 +123,9 @@ def _alpha(place):
 # --- in -------------------------------------------------------------------------------------------
 
 
-def read_adapter(folder, config):
+def read_adapter(
+    folder: str | os.PathLike, config: LunsformterConfig
+) -> tuple[list[Place], dict[str, tuple[np.ndarray, np.ndarray]]]:
     """Return (places, factors {name: (A, B)}) of an adapter for a model of this configuration."""
     folder = Path(folder)
     written = _read_config(folder)

@@ -6,11 +6,14 @@ pair of its own; such a pair changes some columns of our matrix. A Place is eith
 """
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from lunsedu import checks
+from lunsedu.model.config import LunsformterConfig
 
 PARTS = ("qkv", "attention_out", "gate_up", "down")
 
@@ -32,12 +35,12 @@ class Place:
     piece: str = ""
 
     @property
-    def matrix(self):
+    def matrix(self) -> str:
         """The name of the model's matrix, such as layers.0.qkv."""
         return f"layers.{self.layer}.{self.part}"
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The name of the pair; a pair for a piece of the matrix has the piece's name behind it.
 
         >>> Place(0, "qkv", 0, 96, 32, 8, 2.0).name, Place(0, "qkv", 0, 32, 32, 8, 2.0, "q").name
@@ -46,17 +49,23 @@ class Place:
         return self.matrix + (f".{self.piece}" if self.piece else "")
 
     @property
-    def shapes(self):
+    def shapes(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """The shapes of A and B."""
         return (self.inner, self.rank), (self.rank, self.stop - self.start)
 
     @property
-    def size(self):
+    def size(self) -> int:
         """How many numbers A and B hold together."""
         return sum(math.prod(shape) for shape in self.shapes)
 
 
-def whole_matrices(config, rank, alpha, layers, parts):
+def whole_matrices(
+    config: LunsformterConfig,
+    rank: int,
+    alpha: float,
+    layers: Iterable[int],
+    parts: Iterable[str],
+) -> tuple[Place, ...]:
     """Return a Place for each of these matrices as a whole; scale = alpha / rank."""
     shapes, places = config.parameter_shapes(), []
     for layer in layers:
@@ -66,7 +75,7 @@ def whole_matrices(config, rank, alpha, layers, parts):
     return tuple(places)
 
 
-def cut(places, flat):
+def cut(places: Sequence[Place], flat: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return {name: (A [in, r], B [r, out])}, views into a flat vector [P'].
 
     >>> place = Place(0, "down", 0, 2, 3, 1, 1.0)
@@ -74,18 +83,19 @@ def cut(places, flat):
     >>> a.ravel().tolist(), b.tolist()
     ([0.0, 1.0, 2.0], [[3.0, 4.0]])
     """
-    views, at = {}, 0
+    views: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    at = 0
     for place in places:
         pair = []
         for shape in place.shapes:
             size = math.prod(shape)
             pair.append(flat[at : at + size].reshape(shape))
             at += size
-        views[place.name] = tuple(pair)
+        views[place.name] = pair[0], pair[1]
     return views
 
 
-def check_layers(layers, config):
+def check_layers(layers: Any, config: LunsformterConfig) -> tuple[int, ...]:
     """Return the layers as a sorted tuple; None means all of them.
 
     Raises ValueError for an empty choice or a layer that the model does not have.
@@ -107,7 +117,7 @@ def check_layers(layers, config):
     return tuple(chosen)
 
 
-def check_parts(parts):
+def check_parts(parts: str | Iterable[str]) -> tuple[str, ...]:
     """Return the parts as a tuple in the model's order; ValueError for an unknown or no part."""
     given = (parts,) if isinstance(parts, str) else tuple(parts)
     for part in given:

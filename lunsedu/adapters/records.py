@@ -48,7 +48,7 @@ NEW_PLACES = (
 ).split()
 
 
-def record_examples(count, seed=0, new=False):
+def record_examples(count: int, seed: int = 0, new: bool = False) -> list[tuple[str, str]]:
     """Return `count` pairs (prompt, answer) of text.
 
     new: names, things and places that occur in no example without `new`, for a test.

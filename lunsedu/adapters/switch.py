@@ -7,9 +7,12 @@ All share the weights of one model. An adapter is put into them while its text i
 taken out again to the last bit.
 """
 
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 from lunsedu.adapters.low_rank import LowRank
+from lunsedu.decoding import Result
 
 
 class Adapted:
@@ -19,7 +22,7 @@ class Adapted:
     model.
     """
 
-    def __init__(self, lm, adapter=None):
+    def __init__(self, lm: Any, adapter: LowRank | None = None) -> None:
         if adapter is not None:
             if not isinstance(adapter, LowRank):
                 raise TypeError(f"adapter must be a LowRank, not {type(adapter).__name__}")
@@ -31,22 +34,28 @@ class Adapted:
         self.lm, self.adapter = lm, adapter
         self.tokenizer = lm.tokenizer
 
-    def decode_with(self, decoder, prompt, max_tokens=12, **options):
+    def decode_with(
+        self, decoder: Callable[..., Result], prompt: str, max_tokens: int = 12, **options: Any
+    ) -> Result:
         """As LunsformterModel.decode_with, with the adapter."""
         with self._in_place():
             return self.lm.decode_with(decoder, prompt, max_tokens, **options)
 
-    def insideout(self, prompt, max_tokens=12, num_candidates=5, **options):
+    def insideout(
+        self, prompt: str, max_tokens: int = 12, num_candidates: int = 5, **options: Any
+    ) -> Result:
         """As LunsformterModel.insideout, with the adapter."""
         with self._in_place():
             return self.lm.insideout(prompt, max_tokens, num_candidates, **options)
 
-    def generate(self, prompt, max_tokens=12, num_candidates=5, **options):
+    def generate(
+        self, prompt: str, max_tokens: int = 12, num_candidates: int = 5, **options: Any
+    ) -> str:
         """As LunsformterModel.generate, with the adapter."""
         return self.insideout(prompt, max_tokens, num_candidates, **options).text
 
-    def _in_place(self):
+    def _in_place(self) -> AbstractContextManager[Any]:
         return nullcontext() if self.adapter is None else self.adapter.merged()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Adapted({self.lm!r}, {self.adapter!r})"

@@ -1,14 +1,22 @@
 """One prompt, answered by a model without and with an adapter, as HTML and as a still picture."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from lunsedu.display.html_page import page, scrolling
 from lunsedu.display.stills import HOW_TO_RUN, canvas, fit, write
 from lunsedu.looks import BLUE, GREY, safe, visible
 from lunsedu.plots import show
 
+if TYPE_CHECKING:
+    from lunsedu.decoding.results import Result
+    from lunsedu.plots.figures import Picture
+
 PLAIN_NAME = "no adapter"
 
 
-def with_and_without(plain, adapted, name):
+def with_and_without(plain: Result, adapted: Result | None, name: str) -> str:
     """Return the page for two Results on the same prompt: of the model alone, and with an adapter.
 
     `name` is the adapter's name; `adapted` is None where no adapter is chosen.
@@ -19,13 +27,13 @@ def with_and_without(plain, adapted, name):
     return page(_verdict(plain, adapted, name), f'<div class="lu-both">{parts}</div>')
 
 
-def verdict(plain, adapted, name):
+def verdict(plain: Result | None, adapted: Result | None, name: str) -> str:
     """Say in a sentence whether the adapter changes the best text.
 
     >>> verdict(None, None, "x")
     'The model as it was: no adapter is switched on.'
     """
-    if adapted is None:
+    if plain is None or adapted is None:
         return "The model as it was: no adapter is switched on."
     same = plain.best.text == adapted.best.text
     return f"The adapter {name} {'does not change' if same else 'changes'} the best text."
@@ -45,7 +53,13 @@ def _part(result, title):
     )
 
 
-def with_and_without_picture(plain, adapted, name, note=HOW_TO_RUN, width=9.0):
+def with_and_without_picture(
+    plain: Result,
+    adapted: Result | None,
+    name: str,
+    note: str = HOW_TO_RUN,
+    width: float = 9.0,
+) -> Picture:
     """Draw both answers below each other; return a picture with its description."""
     rows = [(PLAIN_NAME, plain, GREY)] + ([(f"adapter {name}", adapted, BLUE)] if adapted else [])
     height = 0.75 + 0.42 * len(rows) + 0.3 * bool(note)

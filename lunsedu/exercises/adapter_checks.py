@@ -3,8 +3,11 @@
 Shapes: N rows, in and out the widths of a matrix, r the rank.
 """
 
+from typing import Any
+
 import numpy as np
 
+from lunsedu.exercises.judge.check import Check
 from lunsedu.exercises.judge.judging import Case, Exercise, Mistake, judge
 from lunsedu.exercises.judge.mistakes import combinable
 from lunsedu.exercises.judge.samples import normal
@@ -89,7 +92,7 @@ ADAPTER_SIZE = Exercise(
 )
 
 
-def check_adapter_size(adapter_size):
+def check_adapter_size(adapter_size: Any) -> Check:
     """Check adapter_size(shapes [(in, out), ...], rank) -> how many numbers A and B have in all.
 
     >>> check_adapter_size(lambda shapes, rank: sum(i * o for i, o in shapes)).mistake
@@ -206,7 +209,7 @@ MERGE_ADAPTER = Exercise(
 )
 
 
-def check_merge_adapter(merge_adapter):
+def check_merge_adapter(merge_adapter: Any) -> Check:
     """Check merge_adapter(w [in, out], a [in, r], b [r, out], alpha) -> [in, out], a new array.
 
     >>> check_merge_adapter(lambda w, a, b, alpha: w + a @ b).mistake
@@ -319,7 +322,7 @@ LOW_RANK_BACKWARD = Exercise(
 )
 
 
-def check_low_rank_backward(low_rank_backward):
+def check_low_rank_backward(low_rank_backward: Any) -> Check:
     """Check low_rank_backward(dy, x, w, a, b, scale) -> (dx, da, db), for y = x w + scale x a b.
 
     >>> check_low_rank_backward(_back_with(thin=0.0)).mistake
@@ -415,7 +418,7 @@ ANSWER_TARGETS = Exercise(
 )
 
 
-def check_answer_targets(answer_targets):
+def check_answer_targets(answer_targets: Any) -> Check:
     """Check answer_targets(prompt, answer, eos) -> a target for each id of prompt + answer, or -1.
 
     >>> check_answer_targets(lambda p, a, e: [*p[1:], *a, e]).mistake

@@ -294,7 +294,7 @@ def cross_entropy_backward(cache: tuple) -> np.ndarray:
     return d_logits.reshape(shape)
 
 
-def target_log_probs(logits, targets):
+def target_log_probs(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Return ln p(target) [B, T] for logits [B, T, V] and targets int [B, T]; 0 where one is -1.
 
     >>> logits = np.log(np.array([[[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]]]))

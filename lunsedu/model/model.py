@@ -12,7 +12,7 @@ tokens (decoding/).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -317,7 +317,9 @@ class Lunsformter:
 
     # --- checks -------------------------------------------------------------------------------
 
-    def check_batch(self, ids, targets=None, weights=None):
+    def check_batch(
+        self, ids: Any, targets: Any = None, weights: Any = None
+    ) -> tuple[Any, Any, Any]:
         """Return (ids, targets, weights), each [B, T] or None, checked and as arrays.
 
         For whoever computes with this model's weights in a way of their own. Raises ValueError as

@@ -8,6 +8,7 @@ What is not here: the page (display/with_and_without.py), adapters (adapters/).
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from lunsedu.adapters import Adapted
 from lunsedu.display.with_and_without import (
@@ -20,7 +21,9 @@ from lunsedu.widgets.controls import Shell, choice, slider, text_box
 MAX_CANDIDATES, MAX_NEW_TOKENS = 8, 48
 
 
-def adapter_switch(lm, adapters, prompt, candidates=1, new_tokens=24):
+def adapter_switch(
+    lm: Any, adapters: Mapping[str, Any], prompt: str, candidates: int = 1, new_tokens: int = 24
+) -> Shell:
     """Choose an adapter, and see one prompt answered by the model without and with it.
 
     lm: a LunsformterModel; adapters: {name: LowRank}, each made for this model, which all share.
@@ -50,14 +53,17 @@ def adapter_switch(lm, adapters, prompt, candidates=1, new_tokens=24):
     )
 
 
-def switch_view(models, adapter, prompt, candidates, new_tokens):
+def switch_view(
+    models: Mapping[str, Adapted], adapter: str, prompt: str, candidates: int, new_tokens: int
+) -> str:
     """Return the page of the switch for these settings; `models` is {name: Adapted}."""
-    return with_and_without(*_both(models, adapter, prompt, candidates, new_tokens), adapter)
+    plain, adapted = _both(models, adapter, prompt, candidates, new_tokens)
+    return with_and_without(plain, adapted, adapter)
 
 
 def _switch_still(models, adapter, prompt, candidates, new_tokens):
-    both = _both(models, adapter, prompt, candidates, new_tokens)
-    return with_and_without_picture(*both, adapter)
+    plain, adapted = _both(models, adapter, prompt, candidates, new_tokens)
+    return with_and_without_picture(plain, adapted, adapter)
 
 
 def _both(models, adapter, prompt, candidates, new_tokens):

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
@@ -53,7 +53,7 @@ class Workspace:
 
 
 @contextmanager
-def quick_turns():
+def quick_turns() -> Iterator[None]:
     """Let a thread that waits for Python's lock ask for it after 0.1 ms, not after the usual 5.
 
     Between two calls of numpy a thread takes the lock back before the other has woken up. Only a
@@ -178,11 +178,11 @@ class FastGradient:
 class Rotation:
     """Turns queries and keys by their positions, where they lie; and cuts rows into heads."""
 
-    def __init__(self, config, dtype):
+    def __init__(self, config: LunsformterConfig, dtype: DTypeLike) -> None:
         self.config = config
         self.cos, self.sin = wide_tables(config, dtype)  # [seq_len, (H+G)*K]
 
-    def turn(self, qkv, B, T, ws, back=False):
+    def turn(self, qkv: np.ndarray, B: int, T: int, ws: Workspace, back: bool = False) -> None:
         """Turn queries and keys in place: y = x * cos + (x with each head's halves swapped) * sin.
 
         qkv [N, (H+2G)*K]; the tables hold the signs of sin, and K^(-1/2) for the queries.
@@ -201,14 +201,14 @@ class Rotation:
         else:
             part += swapped
 
-    def split(self, qkv, B, T):
+    def split(self, qkv: np.ndarray, B: int, T: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return views q [B, G, H/G, T, K], k and v [B, G, 1, T, K] into qkv [N, (H+2G)*K]."""
         H, G = self.config.num_heads, self.config.num_kv_heads
         heads = qkv.reshape(B, T, H + 2 * G, -1).transpose(0, 2, 1, 3)  # [B, H+2G, T, K]
         q = heads[:, :H].reshape(B, G, H // G, T, -1)
         return q, heads[:, H : H + G, None], heads[:, H + G :, None]
 
-    def group(self, y, B, T):
+    def group(self, y: np.ndarray, B: int, T: int) -> np.ndarray:
         """Return the view [B, G, H/G, T, K] into y [N, D]."""
         H, G = self.config.num_heads, self.config.num_kv_heads
         return y.reshape(B, T, H, -1).transpose(0, 2, 1, 3).reshape(B, G, H // G, T, -1)
@@ -227,7 +227,7 @@ def wide_tables(config: LunsformterConfig, dtype: DTypeLike) -> tuple[np.ndarray
     return wide(cos, cos), wide(-sin, sin)
 
 
-def norm_rows(x, gain, eps, ws, name):
+def norm_rows(x: np.ndarray, gain: np.ndarray, eps: float, ws: Workspace, name: str) -> np.ndarray:
     """RMSNorm of x [N, D]; leaves unit [N, D] and scale [N, 1] under its name."""
     N, D = x.shape
     scale, unit = ws(name + "scale", N, 1), ws(name + "unit", N, D)
@@ -254,7 +254,9 @@ def _norm_backward(dy, dx, gain, d_gain, ws, name):
     dx += dy
 
 
-def attend(q, k, v, y, ws, layer):
+def attend(
+    q: np.ndarray, k: np.ndarray, v: np.ndarray, y: np.ndarray, ws: Workspace, layer: str
+) -> None:
     """Causal attention; leaves the weights, keys first, [B, G, H/G, S, T]; fills y like q."""
     T = q.shape[3]
     weights = ws(layer + "weights", *q.shape[:3], T, T)
@@ -270,7 +272,13 @@ def attend(q, k, v, y, ws, layer):
     np.matmul(weights.swapaxes(-1, -2), v, out=y)
 
 
-def attend_backward(dy, qkv, d_qkv, ws, layer):
+def attend_backward(
+    dy: np.ndarray,
+    qkv: tuple[np.ndarray, ...],
+    d_qkv: tuple[np.ndarray, ...],
+    ws: Workspace,
+    layer: str,
+) -> None:
     """Fill the views of d_qkv from dy [B, G, H/G, T, K] and the views of qkv."""
     (q, k, v), (dq, dk, dv) = qkv, d_qkv
     B, G, R, T, K = q.shape
@@ -337,7 +345,9 @@ def _shares(targets, weights, total, dtype):
     return (counts / total if weights is None else counts * weights.ravel() / total).astype(dtype)
 
 
-def cross_entropy_rows(logits, targets, weight, ws):
+def cross_entropy_rows(
+    logits: np.ndarray, targets: np.ndarray, weight: np.ndarray, ws: Workspace
+) -> float:
     """Return sum(weight * -ln p(target)), both [N]; logits [N, V] become d_logits."""
     N = targets.size
     rows = np.arange(N)
