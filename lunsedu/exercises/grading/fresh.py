@@ -159,6 +159,15 @@ def _disagreements(rng):
     return rng.random(size) > 0.4, rng.random(size) > 0.6
 
 
+def _adapter_size(rng):
+    shapes = [tuple(int(n) for n in rng.integers(2, 30, size=2)) for _ in range(rng.integers(2, 6))]
+    return (shapes, int(rng.integers(2, 9)))
+
+
+def _answer_targets(rng):
+    return (_ids(rng, 2, 7, 40), _ids(rng, 1, 6, 40), int(rng.integers(40, 50)))
+
+
 DRAWN = {
     "count_pairs": _count_pairs,
     "merge": _merge,
@@ -177,4 +186,6 @@ DRAWN = {
     "mix": _mix,
     "interval": _interval,
     "disagreements": _disagreements,
+    "adapter_size": _adapter_size,
+    "answer_targets": _answer_targets,
 }
