@@ -1,5 +1,7 @@
 """Settings for all tests."""
 
+import os
+
 import as_in_a_browser
 import matplotlib
 import pytest
@@ -14,6 +16,13 @@ matplotlib.use("Agg")  # pictures go to memory; no windows open, on any system
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist, which may be missing
+def pytest_xdist_setupnodes(config, specs):
+    """A process for each core: a matrix library that takes all cores in each would only wait."""
+    if len(specs) > 1:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the processes inherit it
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Share the tests file by file; all browser tests in one process, which begins with them.
 
