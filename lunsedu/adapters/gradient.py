@@ -56,14 +56,7 @@ class AdapterGradient:
 
         parameters [P']; ids, targets int [B, T]; weights [B, T] beside the targets, or None.
         """
-        total = int((targets >= 0).sum())
-        if total == 0:
-            raise ValueError(
-                "all targets are -1 (ignored), so there is no loss: give at least one id"
-            )
-        shares = (targets >= 0) / total  # [B, T]: what each position's -ln p counts
-        if weights is not None:
-            shares = shares * weights
+        shares = fast.shares(targets, weights)  # [B, T]
         found = self._in_halves(
             lambda which, rows: self._half(
                 which, parameters, ids[rows], targets[rows], shares[rows].astype(self.dtype)
@@ -170,7 +163,7 @@ class AdapterGradient:
         N, D, F = B * T, c.dim, c.hidden_dim
         small, dx = ws("N,D", N, D), ws("dx", N, D)
         dx[:] = 0
-        _norm_backward(dy, dx, w["final_norm"], ws, "final")
+        fast.norm_rows_backward(dy, dx, w["final_norm"], None, ws, "final")
         for i in reversed(range(self.first, c.num_layers)):
             layer = f"layers.{i}."
             gate_up, hidden = ws(layer + "gate_up", N, 2 * F), ws("hidden", N, F)
@@ -179,7 +172,7 @@ class AdapterGradient:
             self._first_factor(hidden, layer + "down", g, ws)
             dy = self._hand_on(gate_up, layer + "gate_up", factors, g, small, ws)
             self._first_factor(ws(layer + "2normed", N, D), layer + "gate_up", g, ws)
-            _norm_backward(dy, dx, w[layer + "mlp_norm"], ws, layer + "2")
+            fast.norm_rows_backward(dy, dx, w[layer + "mlp_norm"], None, ws, layer + "2")
             dy = self._hand_on(dx, layer + "attention_out", factors, g, small, ws)
             self._first_factor(ws(layer + "heads", N, D), layer + "attention_out", g, ws)
             qkv = ws(layer + "qkv", N, w[layer + "qkv"].shape[1])
@@ -191,7 +184,8 @@ class AdapterGradient:
             dy = self._hand_on(d_qkv, layer + "qkv", factors, g, small if more else None, ws)
             self._first_factor(ws(layer + "1normed", N, D), layer + "qkv", g, ws)
             if more:
-                _norm_backward(dy, dx, w[layer + "attention_norm"], ws, layer + "1")
+                gain = w[layer + "attention_norm"]
+                fast.norm_rows_backward(dy, dx, gain, None, ws, layer + "1")
 
     def _hand_on(self, dy, name, factors, g, dx, ws):
         """dx = dy @ W.T + du @ A.T; fills dB; leaves du where _matrix left s x @ A.
@@ -217,19 +211,6 @@ class AdapterGradient:
             np.matmul(x.T, ws(place.name + " u", len(x), place.rank), out=g[place.name][0])
 
 
-def _norm_backward(dy, dx, gain, ws, name):
-    """Add the gradient through a norm with a frozen gain to dx [N, D]; dy [N, D] is used up."""
-    N, D = dy.shape
-    scale, unit, shared = ws(name + "scale", N, 1), ws(name + "unit", N, D), ws("shared", N, 1)
-    dy *= gain
-    np.einsum("nd,nd->n", dy, unit, out=shared[:, 0])
-    shared /= D
-    unit *= shared  # the last use of unit
-    dy -= unit
-    dy *= scale
-    dx += dy
-
-
 def _swiglu(gate_up, hidden, ws):
     """hidden [N, F] = SiLU(gate) * up, for gate_up [N, 2F], some rows at a time."""
     F = hidden.shape[1]
@@ -237,7 +218,7 @@ def _swiglu(gate_up, hidden, ws):
     for start in range(0, len(hidden), ROWS):
         rows = slice(start, start + ROWS)
         gate, up, y = gate_up[rows, :F], gate_up[rows, F:], hidden[rows]
-        s = _sigmoid(gate, sigmoid[: len(y)])
+        s = fast.sigmoid_rows(gate, sigmoid[: len(y)])
         np.multiply(gate, s, out=y)
         y *= up
     return hidden
@@ -250,7 +231,7 @@ def _swiglu_backward(d_hidden, gate_up, hidden, ws):
     for start in range(0, len(hidden), ROWS):
         rows = slice(start, start + ROWS)
         gate, up, y, dy = gate_up[rows, :F], gate_up[rows, F:], hidden[rows], d_hidden[rows]
-        s = _sigmoid(gate, sigmoid[: len(y)])
+        s = fast.sigmoid_rows(gate, sigmoid[: len(y)])
         t = np.multiply(gate, s, out=silu[: len(y)])  # SiLU
         np.multiply(t, up, out=y)
         np.subtract(1, s, out=gate)
@@ -259,12 +240,3 @@ def _swiglu_backward(d_hidden, gate_up, hidden, ws):
         gate *= up
         gate *= dy
         np.multiply(dy, t, out=up)
-
-
-def _sigmoid(x, out):
-    """1 / (1 + exp(-x)), by tanh, which cannot overflow."""
-    np.multiply(x, 0.5, out=out)
-    np.tanh(out, out=out)
-    out *= 0.5
-    out += 0.5
-    return out

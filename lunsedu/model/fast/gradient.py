@@ -91,19 +91,15 @@ class FastGradient:
         self, ids: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None
     ) -> tuple[float, np.ndarray]:
         """Return the mean loss in nats a token and a new gradient [P]; all three are [B, T]."""
-        total = int((targets >= 0).sum())
-        if total == 0:
-            raise ValueError(
-                "all targets are -1 (ignored), so there is no loss: give at least one id"
-            )
+        counts = shares(targets, weights)  # [B, T]
         B, T = ids.shape
         middle = (B + 1) // 2
         with one_core_a_product():
             if B * T < SPLIT_FROM or B == 1:
-                loss = self._half(0, ids, targets, weights, total)
+                loss = self._half(0, ids, targets, counts)
                 return loss, self.gradients[0].copy()
             first, rest = (
-                (ids[rows], targets[rows], None if weights is None else weights[rows], total)
+                (ids[rows], targets[rows], counts[rows])
                 for rows in (slice(middle), slice(middle, None))
             )
             with quick_turns():
@@ -112,8 +108,8 @@ class FastGradient:
                 loss += other.result()
         return loss, self.gradients[0] + self.gradients[1]  # [P]
 
-    def _half(self, which, ids, targets, weights, total):
-        """Loss and gradient of some rows, as a share of `total` targets."""
+    def _half(self, which, ids, targets, counts):
+        """Loss and gradient of some rows; counts [B, T]: what each position counts."""
         ws, g = self.halves[which], self.cut(self.gradients[which])
         w, c, eps = self.weights, self.config, self.config.norm_eps
         B, T = ids.shape
@@ -140,17 +136,16 @@ class FastGradient:
             x += np.matmul(hidden, w[layer + "down"], out=small)
         normed = norm_rows(x, w["final_norm"], eps, ws, "final")
         logits = np.matmul(normed, output.T, out=ws("logits", N, c.vocab_size))
-        shares = _shares(targets.reshape(N), weights, total, logits.dtype)  # [N]
-        loss = cross_entropy_rows(
-            logits, targets.reshape(N), shares, ws
-        )  # logits: now their gradient
+        each = counts.reshape(N).astype(logits.dtype)  # [N]
+        loss = cross_entropy_rows(logits, targets.reshape(N), each, ws)
+        # logits [N, V] are their own gradient by now
 
         d_output = g["embedding" if c.tie_embeddings else "output"]
         np.matmul(logits.T, normed, out=d_output)  # [V, D]
         dy = np.matmul(logits, output, out=small)  # [N, D]
         dx = ws("dx", N, D)
         dx[:] = 0
-        _norm_backward(dy, dx, w["final_norm"], g["final_norm"], ws, "final")
+        norm_rows_backward(dy, dx, w["final_norm"], g["final_norm"], ws, "final")
         for i in reversed(range(c.num_layers)):
             layer = f"layers.{i}."
             np.matmul(ws(layer + "hidden", N, F).T, dx, out=g[layer + "down"])
@@ -158,7 +153,8 @@ class FastGradient:
             d_gate_up = _swiglu_backward(d_hidden, ws, layer)  # [N, 2F]
             np.matmul(ws(layer + "2normed", N, D).T, d_gate_up, out=g[layer + "gate_up"])
             dy = np.matmul(d_gate_up, w[layer + "gate_up"].T, out=small)
-            _norm_backward(dy, dx, w[layer + "mlp_norm"], g[layer + "mlp_norm"], ws, layer + "2")
+            name = layer + "mlp_norm"
+            norm_rows_backward(dy, dx, w[name], g[name], ws, layer + "2")
             np.matmul(ws(layer + "heads", N, D).T, dx, out=g[layer + "attention_out"])
             dy = np.matmul(dx, w[layer + "attention_out"].T, out=small)
             qkv, d_qkv = ws(layer + "qkv", N, (H + 2 * G) * c.head_dim), ws("d_qkv", *qkv.shape)
@@ -168,7 +164,7 @@ class FastGradient:
             np.matmul(ws(layer + "1normed", N, D).T, d_qkv, out=g[layer + "qkv"])
             dy = np.matmul(d_qkv, w[layer + "qkv"].T, out=small)
             name = layer + "attention_norm"
-            _norm_backward(dy, dx, w[name], g[name], ws, layer + "1")
+            norm_rows_backward(dy, dx, w[name], g[name], ws, layer + "1")
         if not c.tie_embeddings:
             g["embedding"][:] = 0
         _add_rows(g["embedding"], flat, dx)
@@ -240,11 +236,22 @@ def norm_rows(x: np.ndarray, gain: np.ndarray, eps: float, ws: Workspace, name: 
     return np.multiply(unit, gain, out=ws(name + "normed", N, D))
 
 
-def _norm_backward(dy, dx, gain, d_gain, ws, name):
-    """Add the gradient through the norm to dx [N, D]; fill d_gain [D]; dy [N, D] is used up."""
+def norm_rows_backward(
+    dy: np.ndarray,
+    dx: np.ndarray,
+    gain: np.ndarray,
+    d_gain: np.ndarray | None,
+    ws: Workspace,
+    name: str,
+) -> None:
+    """Add the gradient through the norm to dx [N, D]; dy [N, D] is used up.
+
+    Fills d_gain [D]; None: the gain is frozen, and nobody asks for its gradient.
+    """
     N, D = dy.shape
     scale, unit, shared = ws(name + "scale", N, 1), ws(name + "unit", N, D), ws("shared", N, 1)
-    np.einsum("nd,nd->d", dy, unit, out=d_gain)
+    if d_gain is not None:
+        np.einsum("nd,nd->d", dy, unit, out=d_gain)
     dy *= gain
     np.einsum("nd,nd->n", dy, unit, out=shared[:, 0])
     shared /= D
@@ -307,15 +314,21 @@ def _future(T, dtype):
     return mask.astype(dtype)
 
 
+def sigmoid_rows(x: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Fill out with 1 / (1 + exp(-x)), by tanh, which cannot overflow; both [N, F]."""
+    np.multiply(x, 0.5, out=out)
+    np.tanh(out, out=out)
+    out *= 0.5
+    out += 0.5
+    return out
+
+
 def _swiglu(gate_up, ws, layer):
     """SiLU(gate) * up of gate_up [N, 2F] -> [N, F]; leaves sigmoid, SiLU and the result."""
     N, F = gate_up.shape[0], gate_up.shape[1] // 2
     gate, up = gate_up[:, :F], gate_up[:, F:]
     sigmoid, silu = ws(layer + "sigmoid", N, F), ws(layer + "silu", N, F)
-    np.multiply(gate, 0.5, out=sigmoid)
-    np.tanh(sigmoid, out=sigmoid)
-    sigmoid *= 0.5
-    sigmoid += 0.5
+    sigmoid_rows(gate, sigmoid)
     np.multiply(gate, sigmoid, out=silu)
     return np.multiply(silu, up, out=ws(layer + "hidden", N, F))
 
@@ -336,13 +349,16 @@ def _swiglu_backward(d_hidden, ws, layer):
     return d_gate_up
 
 
-def _shares(targets, weights, total, dtype):
-    """Return what the surprise at each target [N] counts in the loss: its weight / `total`, or 0.
+def shares(targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Return what the surprise at each target counts in the loss, all [B, T]: its weight / N, or 0.
 
-    weights [B, T] or None: all 1.
+    N is the number of targets that are not -1; ValueError when there is none. weights None: all 1.
     """
-    counts = targets >= 0  # [N]
-    return (counts / total if weights is None else counts * weights.ravel() / total).astype(dtype)
+    counts = targets >= 0  # [B, T]
+    total = int(counts.sum())
+    if total == 0:
+        raise ValueError("all targets are -1 (ignored), so there is no loss: give at least one id")
+    return counts / total if weights is None else counts * weights / total
 
 
 def cross_entropy_rows(
