@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from lunsedu.lm import LunsformterModel
 
 PACKAGE = Path(__file__).resolve().parent
-WHEEL_FILES = (
-    PACKAGE / "course" / "files"
-)  # where an installed wheel keeps the course; none in a clone
+# where an installed wheel keeps the course; none in a clone
+WHEEL_FILES = PACKAGE / "course" / "files"
 
 # name -> (text, sizes of the model, settings of fit). The small rope_theta lets a head tell
 # distances of a few tokens apart, which tracking the pea of the shell game needs.

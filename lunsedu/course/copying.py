@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lunsedu.files import storage
+from lunsedu.looks import counted
 
 NOTES = ".lunsedu_course.json"
 
@@ -28,9 +29,8 @@ class Copied:
     version: str
     new: list[str] = field(default_factory=list)
     renewed: list[str] = field(default_factory=list)  # untouched by the student, so replaced
-    beside: dict[str, str] = field(
-        default_factory=dict
-    )  # the student's -> the newer one next to it
+    # the student's -> the newer one next to it
+    beside: dict[str, str] = field(default_factory=dict)
     kept: list[str] = field(default_factory=list)  # the student's, and there is nothing newer
     same: list[str] = field(default_factory=list)
 
@@ -127,7 +127,7 @@ def _listed(title, places):
 
 
 def _files(places):
-    return f"{len(places)} file" + "s" * (len(places) != 1)
+    return counted(len(places), "file")
 
 
 def _by_folder(places):

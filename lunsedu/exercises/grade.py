@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lunsedu.exercises.grading import fence
-from lunsedu.exercises.grading.hand_in import find, lesson_of
+from lunsedu.exercises.grading.hand_in import BESIDE, find, lesson_of
 from lunsedu.exercises.grading.masters import NoMasters, read_masters
 from lunsedu.exercises.grading.process import Limits, Process
 from lunsedu.exercises.grading.repair import repair
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from lunsedu.exercises.grading.masters import Master
 
 NOTEBOOKS = (".ipynb", ".ipynb.txt", ".ipynb.json")
-BESIDE = (".txt", ".csv", ".json", ".md")  # what a cell may want to read
 
 
 def grade(

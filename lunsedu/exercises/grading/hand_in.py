@@ -16,6 +16,7 @@ from lunsedu.exercises.grading.reading import LONGEST
 LARGEST = 100_000_000  # bytes of a notebook
 MOST_CELLS = 1000  # ours have about forty
 MOST_CODE = 500_000  # characters of code that are looked into
+BESIDE = (".txt", ".csv", ".json", ".md")  # what a cell may want to read
 ENDINGS = (".ipynb", ".ipynb.txt", ".ipynb.json", ".json")  # as browsers and mail programs save it
 
 

@@ -207,10 +207,7 @@ def _book(cells):
     book = nbformat.v4.new_notebook()
     seen = set()
     for cell in cells:
-        make = nbformat.v4.new_code_cell
-        if cell["cell_type"] != "code":
-            make = nbformat.v4.new_markdown_cell
-        new = make(cell["source"])
+        new = _new_cell(cell["cell_type"], cell["source"])
         known = hand_in.mark(cell)
         if known:
             new.metadata["nbgrader"] = dict(known)
@@ -223,6 +220,11 @@ def _book(cells):
         seen.add(new["id"])
         book.cells.append(new)
     return book
+
+
+def _new_cell(kind, source):
+    code = kind == "code"
+    return (nbformat.v4.new_code_cell if code else nbformat.v4.new_markdown_cell)(source)
 
 
 def _marks(cell):
@@ -248,10 +250,7 @@ def _put_back(nb, repaired):
         if cell.name is None:
             continue
         if cell.name not in repaired.at:
-            make = nbformat.v4.new_code_cell
-            if cell.kind != "code":
-                make = nbformat.v4.new_markdown_cell
-            new = make(cell.source if cell.locked else cell.handed_out)
+            new = _new_cell(cell.kind, cell.source if cell.locked else cell.handed_out)
             new.metadata["nbgrader"] = _marks(cell)
             names = [c.metadata.get("nbgrader", {}).get("grade_id") for c in nb.cells]
             nb.cells.insert(names.index(before) + 1 if before else 0, new)
@@ -308,4 +307,4 @@ def plain_lines(text: str) -> str:
 
 def _beside(resources):
     folder = Path(resources["metadata"]["path"])
-    return [p for p in folder.glob("*") if p.suffix in (".txt", ".csv", ".json", ".md")]
+    return [p for p in folder.glob("*") if p.suffix in hand_in.BESIDE]

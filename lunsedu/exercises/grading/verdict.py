@@ -20,6 +20,7 @@ from numbers import Real
 from typing import Any
 
 import lunsedu.exercises
+from lunsedu.exercises.grading.executing import executed
 from lunsedu.exercises.grading.process import Limits, Lost, Process
 from lunsedu.exercises.grading.reading import (
     forbidden_use,
@@ -170,12 +171,8 @@ def _graded(repaired, cell, process, errors):
 def _executed(cell, space):
     """Return what the teacher's cell says: an assertion that fails gives 0, a number its points."""
     tree = ast.parse(cell.source)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    value = None
     try:
-        exec(compile(tree, f"<{cell.name}>", "exec"), space)
-        if last is not None:
-            value = eval(compile(ast.Expression(last.value), f"<{cell.name}>", "eval"), space)
+        value = executed(tree, f"<{cell.name}>", space)
     except AssertionError as error:
         check = error.args[0] if error.args and isinstance(error.args[0], Check) else None
         if check is not None:

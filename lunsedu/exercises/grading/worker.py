@@ -25,6 +25,7 @@ import types
 import warnings
 
 from lunsedu.exercises.grading import fence, wire
+from lunsedu.exercises.grading.executing import executed
 from lunsedu.exercises.grading.reading import plain_python
 from lunsedu.exercises.judge import forms, running
 
@@ -102,7 +103,7 @@ class _Handlers:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    value = _executed(source, title, self.space)
+                    value = executed(ast.parse(source, title), title, self.space)
                     shown = "" if value is None else repr(value)[:SHOWN]
         except BaseException as problem:  # SystemExit, too: nothing ends a hand-in
             error = _told(problem, title)
@@ -152,9 +153,8 @@ class _Handlers:
             if functions:
                 raise TypeError("pass numbers, texts and arrays, and no function")
             self.pipe.write({"callback": number, "args": sent})
-            while "do" in (
-                reply := self.pipe.read()
-            ):  # a function of the notebook, asked meanwhile
+            # meanwhile the judge may ask a function of the notebook
+            while "do" in (reply := self.pipe.read()):
                 self.pipe.write(self.answer(reply))
             if "error" in reply:
                 kind = getattr(builtins, reply["error"][0], RuntimeError)
@@ -162,15 +162,6 @@ class _Handlers:
             return wire.decode(reply["value"])
 
         return ask
-
-
-def _executed(source, title, space):
-    tree = ast.parse(source, title)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    exec(compile(tree, title, "exec"), space)
-    if last is None:
-        return None
-    return eval(compile(ast.Expression(last.value), title, "eval"), space)
 
 
 def _told(problem, title):
