@@ -25,7 +25,7 @@ import numpy as np
 from lunsedu.adapters.places import PARTS, Place
 from lunsedu.files import storage
 from lunsedu.files.safetensors_file import open_file
-from lunsedu.interop.huggingface import weight_names
+from lunsedu.interop.llama_weights import weight_names
 from lunsedu.model.config import LunsformterConfig
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"

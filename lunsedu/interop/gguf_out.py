@@ -19,7 +19,7 @@ import numpy as np
 
 from lunsedu.files import storage
 from lunsedu.interop.gguf_file import CONTROL, NAMES, NORMAL, PRE_TOKENIZERS, UNUSED, USER_DEFINED
-from lunsedu.interop.huggingface import pieces
+from lunsedu.interop.llama_weights import pieces
 from lunsedu.model import Lunsformter
 from lunsedu.tokenizer import Tokenizer
 

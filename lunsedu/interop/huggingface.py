@@ -4,18 +4,14 @@
     from_pretrained(folder)                 a Llama folder of any maker -> (model, tokenizer)
     from_gguf(file)                         the same from a GGUF file
 
-The numbers are the same on both sides; what differs is how they lie in the file. We keep query,
-key and value in one matrix [in, out], Hugging Face keeps three, each [out, in]; likewise gate and
-up. `weight_names` is that table, used in both directions.
-
-What is not here: the bytes of the files (safetensors_file.py, gguf_file.py).
+What is not here: how the weights lie there (llama_weights.py), what config.json says
+(llama_config.py), the bytes of the files (files/safetensors_file.py, gguf_file.py).
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,87 +21,20 @@ import numpy as np
 from lunsedu.decoding.run import never_next
 from lunsedu.files import storage
 from lunsedu.files.safetensors_file import open_weights
-from lunsedu.model.config import LunsformterConfig
+from lunsedu.interop.llama_config import (
+    LLAMA_DEFAULTS,
+    config_in,
+    config_out,
+    refuse_unsupported,
+    special_ids,
+)
+from lunsedu.interop.llama_weights import check_shapes, check_tied, pieces
 from lunsedu.model.model import Lunsformter
 from lunsedu.tokenizer.tokenizer import SPECIAL_TOKENS, Tokenizer
 from lunsedu.tokenizer.tokenizer_json import MAX_ID
 
 if TYPE_CHECKING:
     from lunsedu.lm import LunsformterModel
-
-IGNORED = (".rotary_emb.inv_freq",)  # a table that old files carry along; we compute it
-
-MAX_POSITIONS = 2**20  # a table of angles for so many still fits in memory
-
-# What a config.json may leave out, and transformers' LlamaConfig then takes.
-LLAMA_DEFAULTS = {
-    "vocab_size": 32000,
-    "hidden_size": 4096,
-    "intermediate_size": 11008,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "num_key_value_heads": None,
-    "max_position_embeddings": 2048,
-    "rms_norm_eps": 1e-6,
-    "tie_word_embeddings": False,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-    "pad_token_id": None,
-}
-
-
-def weight_names(config: LunsformterConfig) -> dict[str, list[tuple[str, int]]]:
-    """Return a dict from each of our parameters to its pieces there: [(name, rows), ...].
-
-    A piece is [rows, in]; one below the other they are our matrix transposed. The embedding and
-    the output [V, D] and the gains [D] lie the same way on both sides.
-
-    >>> config = LunsformterConfig(vocab_size=300, dim=16, num_heads=4, num_kv_heads=2)
-    >>> for name, rows in weight_names(config)["layers.0.qkv"]:
-    ...     print(name, rows)
-    model.layers.0.self_attn.q_proj.weight 16
-    model.layers.0.self_attn.k_proj.weight 8
-    model.layers.0.self_attn.v_proj.weight 8
-    """
-    c = config
-    keys = c.num_kv_heads * c.head_dim
-    names = {"embedding": [("model.embed_tokens.weight", c.vocab_size)]}
-    for i in range(c.num_layers):
-        ours, theirs = f"layers.{i}.", f"model.layers.{i}."
-        attention, mlp = theirs + "self_attn.", theirs + "mlp."
-        names[ours + "attention_norm"] = [(theirs + "input_layernorm.weight", c.dim)]
-        names[ours + "qkv"] = [
-            (attention + "q_proj.weight", c.dim),
-            (attention + "k_proj.weight", keys),
-            (attention + "v_proj.weight", keys),
-        ]
-        names[ours + "attention_out"] = [(attention + "o_proj.weight", c.dim)]
-        names[ours + "mlp_norm"] = [(theirs + "post_attention_layernorm.weight", c.dim)]
-        names[ours + "gate_up"] = [
-            (mlp + "gate_proj.weight", c.hidden_dim),
-            (mlp + "up_proj.weight", c.hidden_dim),
-        ]
-        names[ours + "down"] = [(mlp + "down_proj.weight", c.dim)]
-    names["final_norm"] = [("model.norm.weight", c.dim)]
-    if not c.tie_embeddings:
-        names["output"] = [("lm_head.weight", c.vocab_size)]
-    return names
-
-
-def as_rows(name: str, view: np.ndarray) -> np.ndarray:
-    """Return a view of a parameter as Hugging Face lays it: [out, in], or a gain [D]."""
-    return view if name in ("embedding", "output") or view.ndim == 1 else view.T
-
-
-def pieces(model: Lunsformter) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield (name, view): each tensor by Hugging Face's name, a view that writes into the model."""
-    views = model.named_parameters()
-    for ours, named in weight_names(model.config).items():
-        rows, at = as_rows(ours, views[ours]), 0
-        for name, size in named:
-            yield name, rows[at : at + size]
-            at += size
-
 
 # --- out ------------------------------------------------------------------------------------------
 
@@ -129,7 +58,7 @@ def save_pretrained(lm: LunsformterModel, folder: str | os.PathLike[str]) -> Non
     for name, content in (
         ("tokenizer_config", _tokenizer_config(config, tokenizer)),
         ("generation_config", _generation_config(config)),
-        ("config", _config_out(config)),
+        ("config", config_out(config)),
     ):
         storage.write_text(folder / f"{name}.json", json.dumps(content, indent=2) + "\n")
 
@@ -141,43 +70,9 @@ def _weights_file(model):
     return save(tensors, {"format": "pt"})  # transformers refuses a file that doesn't say so
 
 
-def _config_out(c):
-    theta = float(c.rope_theta)
-    return {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
-        "vocab_size": c.vocab_size,
-        "hidden_size": c.dim,
-        "intermediate_size": c.hidden_dim,
-        "num_hidden_layers": c.num_layers,
-        "num_attention_heads": c.num_heads,
-        "num_key_value_heads": c.num_kv_heads,
-        "head_dim": c.head_dim,
-        "max_position_embeddings": c.seq_len,
-        "rms_norm_eps": c.norm_eps,
-        "rope_theta": theta,  # how transformers wrote it up to version 4
-        "rope_scaling": None,
-        "rope_parameters": {"rope_type": "default", "rope_theta": theta},  # and from 5 on
-        "hidden_act": "silu",
-        "attention_bias": False,
-        "mlp_bias": False,
-        "attention_dropout": 0.0,
-        "tie_word_embeddings": c.tie_embeddings,
-        "initializer_range": 0.02,
-        "use_cache": True,
-        "torch_dtype": "float32",
-        **_special_ids(c),
-    }
-
-
-def _special_ids(c):
-    # None is written too: left out, transformers would take ids of Llama's own
-    return {"bos_token_id": c.bos_id, "eos_token_id": c.eos_id, "pad_token_id": c.pad_id}
-
-
 def _generation_config(c):
     never = never_next(c)
-    return {**_special_ids(c), "do_sample": False, **({"suppress_tokens": never} if never else {})}
+    return {**special_ids(c), "do_sample": False, **({"suppress_tokens": never} if never else {})}
 
 
 def _tokenizer_config(config, tokenizer):
@@ -190,7 +85,7 @@ def _tokenizer_config(config, tokenizer):
         # reading such names, since their chat formats are built on it.
         "split_special_tokens": ours,
     }
-    for name, token_id in _special_ids(config).items():
+    for name, token_id in special_ids(config).items():
         if token_id is not None and token_id < tokenizer.vocab_size:
             token = tokenizer.token_bytes(token_id).decode("utf-8", "replace")
             content[name.removesuffix("_id")] = token
@@ -232,13 +127,13 @@ def from_pretrained(folder: str | os.PathLike[str]) -> tuple[Lunsformter, Tokeni
             " AutoTokenizer.from_pretrained(...).save_pretrained(folder) writes one"
         )
     try:
-        _refuse_unsupported(written)
-        config = _config_in(written)
+        refuse_unsupported(written)
+        config = config_in(written)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{folder / 'config.json'} cannot be used: {error}") from None
     shapes, read = open_weights(folder)
-    _check_shapes(config, shapes, folder)
-    _check_tied(config, shapes, read, folder)
+    check_shapes(config, shapes, folder)
+    check_tied(config, shapes, read, folder)
     tokenizer, post_processor = _read_tokenizer(folder / "tokenizer.json", config.vocab_size)
     try:
         written = {**written, **generation}
@@ -258,7 +153,7 @@ def from_gguf(file: str | os.PathLike[str]) -> tuple[Lunsformter, Tokenizer]:
     from lunsedu.interop.gguf_file import read_gguf
 
     config, tokenizer, shapes, read = read_gguf(file)
-    _check_shapes(config, shapes, file)
+    check_shapes(config, shapes, file)
     return _assemble(config, tokenizer, read, file), tokenizer
 
 
@@ -294,80 +189,6 @@ def _read_tokenizer(path, vocab_size):
         content["added_tokens"] = added
         tokenizer = Tokenizer.from_json(json.dumps(content))
     return tokenizer, content.get("post_processor")
-
-
-def _refuse_unsupported(written):
-    """Raise ValueError for the first thing in a config.json that a Lunsformter does not do."""
-    kind = written.get("model_type")
-    kinds = written.get("architectures") or ["LlamaForCausalLM"]
-    rope = _rope(written)
-    heads = written.get("num_attention_heads", LLAMA_DEFAULTS["num_attention_heads"])
-    width = written.get("hidden_size", LLAMA_DEFAULTS["hidden_size"])
-    act = written.get("hidden_act", "silu")
-    scaling = rope.get("rope_type", rope.get("type", "default"))
-    for found, what in (
-        (kind != "llama", f"the architecture {kind!r:.80}; only 'llama' is"),
-        (kinds != ["LlamaForCausalLM"], f"a model for {kinds!r:.80}; only LlamaForCausalLM is"),
-        (bool(written.get("quantization_config")), "quantised weights; save them as float32"),
-        (scaling != "default", f"RoPE scaling ({scaling!r:.80})"),
-        (rope.get("partial_rotary_factor", 1) != 1, "RoPE on only a part of each head"),
-        (written.get("is_causal") is False, "attention to what comes later (is_causal: false)"),
-        (bool(written.get("rope_interleaved")), "RoPE pairs that lie side by side"),
-        (bool(written.get("attention_bias")), "a bias in the attention layers"),
-        (bool(written.get("mlp_bias")), "a bias in the feed-forward layers"),
-        (act not in ("silu", "swish"), f"the activation {act!r:.80}; only 'silu' is"),
-        (
-            written.get("head_dim") is not None and written["head_dim"] * heads != width,
-            f"head_dim {written.get('head_dim')} with {heads} heads in a width of {width}; it must"
-            " be their quotient",
-        ),
-        (
-            written.get("sliding_window") is not None or _has_windows(written.get("layer_types")),
-            "attention over a sliding window",
-        ),
-    ):
-        if found:
-            raise ValueError(f"not supported: {what}")
-
-
-def _has_windows(layer_types):
-    return bool(layer_types) and set(layer_types) != {"full_attention"}
-
-
-def _rope(written):
-    """Return what a config.json says about RoPE, in the newer or the older way, as a dict.
-
-    Where both stand there, transformers follows the older key, rope_scaling, and so do we.
-    """
-    rope = written.get("rope_scaling") or written.get("rope_parameters") or {}
-    if not isinstance(rope, dict) or any(isinstance(value, dict) for value in rope.values()):
-        raise ValueError("not supported: RoPE parameters that differ between layers")
-    return rope
-
-
-def _config_in(written):
-    """Return the LunsformterConfig of a config.json, without special tokens yet."""
-    value = {**LLAMA_DEFAULTS, **written}
-    rope = _rope(written)
-    theta = next(
-        (place["rope_theta"] for place in (rope, written) if place.get("rope_theta") is not None),
-        10000.0,
-    )
-    config = LunsformterConfig(
-        vocab_size=value["vocab_size"],
-        seq_len=value["max_position_embeddings"],
-        dim=value["hidden_size"],
-        hidden_dim=value["intermediate_size"],
-        num_layers=value["num_hidden_layers"],
-        num_heads=value["num_attention_heads"],
-        num_kv_heads=value["num_key_value_heads"],
-        rope_theta=theta,
-        norm_eps=value["rms_norm_eps"],
-        tie_embeddings=bool(value["tie_word_embeddings"]),
-    )
-    if config.seq_len > MAX_POSITIONS:
-        raise ValueError(f"not supported: {config.seq_len} positions; at most {MAX_POSITIONS}")
-    return config
 
 
 def _with_special_ids(config, written, names, post_processor, tokenizer):
@@ -416,46 +237,3 @@ def _assemble(config, tokenizer, read, source):
         if not np.isfinite(view).all():
             raise ValueError(f"{source}: {name} holds values that are not finite numbers")
     return model
-
-
-def _check_shapes(config, shapes, source):
-    """Raise ValueError unless the tensors, by name and shape, are those of this configuration.
-
-    Done before memory is taken, so that a wrong config.json costs nothing.
-    """
-    if config.num_layers > len(shapes):  # before a list of so many names is made
-        raise ValueError(f"{source}: the weights of {config.num_layers} layers are not all there")
-    ours = config.parameter_shapes()
-    expected = {}
-    for parameter, named in weight_names(config).items():
-        shape = ours[parameter]
-        for name, rows in named:
-            inner = shape[1] if parameter in ("embedding", "output") else shape[0]
-            expected[name] = (rows,) if len(shape) == 1 else (rows, inner)
-    biases = sorted(name for name in shapes if name.endswith(".bias"))
-    if biases:
-        raise ValueError(f"{source}: not supported: a bias ({biases[0]})")
-    for name in sorted(expected.keys() - shapes.keys()):
-        raise ValueError(f"{source}: the weights {name} are missing")
-    for name in sorted(shapes.keys() - expected.keys()):
-        # a tied output may stand in the file once more
-        if not (name.endswith(IGNORED) or (config.tie_embeddings and name == "lm_head.weight")):
-            raise ValueError(f"{source}: not supported: the weights {name}, unknown to a Llama")
-    for name, shape in expected.items():
-        if tuple(shapes[name]) != shape:
-            raise ValueError(
-                f"{source}: {name} has shape {tuple(shapes[name])}, but the configuration needs"
-                f" {shape}"
-            )
-
-
-def _check_tied(config, shapes, read, source):
-    """Raise ValueError when the output is said to be the embedding, but the file holds another."""
-    if not config.tie_embeddings or "lm_head.weight" not in shapes:
-        return
-    if not np.array_equal(read("lm_head.weight"), read("model.embed_tokens.weight")):
-        raise ValueError(
-            f"{source}: config.json says that the output is the embedding (tie_word_embeddings),"
-            " but the file holds an lm_head.weight of its own, so the two disagree: set"
-            " tie_word_embeddings to false if that weight is meant"
-        )
