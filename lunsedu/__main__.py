@@ -5,12 +5,14 @@ import sys
 from collections.abc import Sequence
 
 from lunsedu import __version__
+from lunsedu.files.terminal import print_every_character
 
 COMMANDS = ("course", "lab", "sample", "solutions")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command, with one clear sentence instead of a traceback where it cannot."""
+    print_every_character()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     parser = _parser()
     if not arguments:

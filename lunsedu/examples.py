@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lunsedu.files.terminal import print_every_character
+
 if TYPE_CHECKING:
     from lunsedu.lm import LunsformterModel
 
@@ -89,6 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("name", choices=sorted(RECIPES))
     parser.add_argument("prefix", help="where to save it, for example lunsedu/pretrained/stories")
     given = parser.parse_args(arguments)
+    print_every_character()
     lm = train_example(given.name)
     lm.save(given.prefix, resume=False)
     print(f"{lm}\nloss {lm.history.train_loss[-1]:.4f} nats a token; saved as {given.prefix}")

@@ -43,6 +43,8 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from lunsedu.files.terminal import print_every_character
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -310,6 +312,7 @@ def main(arguments=None):
     parser.add_argument("--jobs", type=int, default=1, help="notebooks at once")
     parser.add_argument("--timeout", type=int, default=300, help="seconds for one cell")
     options = parser.parse_args(arguments)
+    print_every_character()
     options.mode = options.mode or "build"
     files = [path.resolve() for path in options.files] or sorted(HERE.glob("*.ipynb"))
 

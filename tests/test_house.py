@@ -1,6 +1,7 @@
 """The house of the code: arrows one way, no circle, no private name taken, each room explained."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -24,7 +25,7 @@ def lint(folder):
     return subprocess.run(
         [sys.executable, "-c", LINT, "--no-cache"],
         cwd=folder,
-        env={"PYTHONPATH": str(folder), "PATH": ""},
+        env={**os.environ, "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
     )

@@ -63,6 +63,19 @@ def test_what_cannot_be_done_gets_a_sentence_and_no_traceback(tmp_path, command,
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.threads_or_processes
+def test_letters_that_the_output_has_no_code_for_do_not_stop_a_command(tmp_path):
+    """On Windows a file or pipe behind a command takes the letters of the country only."""
+    (tmp_path / "texts.txt").write_text("早上好，大家请坐下\n" * 4, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "lunsedu", "sample", "texts.txt", "--epochs=1"],
+        capture_output=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "cp1252:strict"},
+    )
+    assert done.returncode == 0 and b"\\u65e9\\u4e0a\\u597d" in done.stdout, done.stderr
+
+
 def test_without_a_command_all_commands_are_told(capsys):
     main([])
     out = capsys.readouterr().out

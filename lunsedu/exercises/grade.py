@@ -24,6 +24,7 @@ from lunsedu.exercises.grading.process import Limits, Process
 from lunsedu.exercises.grading.repair import repair
 from lunsedu.exercises.grading.report import Result, as_csv, plain, table
 from lunsedu.exercises.grading.verdict import judge_hand_in
+from lunsedu.files.terminal import print_every_character
 
 if TYPE_CHECKING:
     from lunsedu.exercises.grading.hand_in import HandIn
@@ -81,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--seconds", type=float, default=Limits.cell, help="most for one cell, by the clock"
     )
     options = parser.parse_args(arguments)
+    print_every_character()
     folder = Path(options.folder)
     if not folder.is_dir():
         return _refuse(f"There is no folder {folder}: name the folder that holds the hand-ins.")

@@ -1,6 +1,5 @@
 """An adapter learns answers: what carries loss, what greedy decoding would say, how it stops."""
 
-import os
 import signal
 
 import numpy as np
@@ -88,7 +87,7 @@ def test_the_same_seed_gives_the_same_adapter(lm):
 def test_ctrl_c_ends_after_a_step_and_keeps_what_was_learned(lm, capsys):
     class Interrupting(LowRank):
         def loss_and_gradient(self, *args):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
             return super().loss_and_gradient(*args)
 
     adapter = Interrupting(lm.model, rank=1)

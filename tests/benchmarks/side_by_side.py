@@ -115,7 +115,7 @@ def machine(options, packages=("numpy",)):
 
     name = platform.processor() or platform.machine()
     try:
-        with open("/proc/cpuinfo") as file:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
             name = next(line.split(":")[1].strip() for line in file if "model name" in line)
     except (OSError, StopIteration):
         pass  # not Linux: the short name has to do

@@ -1,6 +1,5 @@
 """The optimizer, the schedule, clipping, the loop, and how it stops."""
 
-import os
 import signal
 import threading
 
@@ -226,10 +225,10 @@ def test_ctrl_c_sets_the_flag_and_a_second_one_interrupts():
     usual = signal.getsignal(signal.SIGINT)
     with stop_on_interrupt() as stop:
         assert not stop.is_set()
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         assert stop.wait(5)
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
             stop.wait(0.5)
             raise AssertionError("the second Ctrl-C did nothing")
     assert signal.getsignal(signal.SIGINT) is usual
