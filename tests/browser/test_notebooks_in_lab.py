@@ -8,8 +8,9 @@ import os
 import re
 
 import pytest
-from conftest import notebooks_with_widgets
-from lab_driver import STDERR, drag
+
+from browser.conftest import notebooks_with_widgets
+from browser.lab_driver import STDERR, drag
 
 NAMES = notebooks_with_widgets()
 # a real model takes seconds for a page, so its sliders are not moved through all their ends

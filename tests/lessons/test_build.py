@@ -185,6 +185,15 @@ def test_pins_are_read_from_the_dev_extra():
     assert set(build.version_differences()) <= {"numpy", "matplotlib", "pillow"}
 
 
+def test_who_builds_hears_of_slowness_as_a_problem_and_who_checks_as_a_note(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "LIMIT", -1)
+    path = write(tmp_path / "slow.ipynb", ["print('now')"])
+    build.process(path)
+    assert "at most -1 s" in build.process(path).problems[0]
+    checked = build.process(path, mode="check")
+    assert checked.problems == [] and "at most -1 s" in checked.notes[0]
+
+
 def test_a_notebook_that_takes_too_long_is_a_problem():
     assert build.too_slow(Path("03_model.ipynb"), 59.0) == []
     assert build.too_slow(Path("05_training.ipynb"), 110.0) == []
