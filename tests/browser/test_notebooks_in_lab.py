@@ -163,9 +163,12 @@ def test_focus_follows_the_order_of_reading(opened, name):
         for _ in range(controls.count()):
             seen.append(
                 page.evaluate(
-                    "() => { const box = document.activeElement.getBoundingClientRect();"
-                    " return [document.activeElement.outerHTML.slice(0, 80),"
-                    " Math.round((box.top + box.bottom) / 2 + window.scrollY), box.left]; }"
+                    # from the shell's own top: the panel around it scrolls to what has the focus
+                    "() => { const node = document.activeElement;"
+                    " const box = node.getBoundingClientRect();"
+                    " const top = node.closest('.lunsedu').getBoundingClientRect().top;"
+                    " return [node.outerHTML.slice(0, 80),"
+                    " Math.round((box.top + box.bottom) / 2 - top), box.left]; }"
                 )
             )
             page.keyboard.press("Tab")

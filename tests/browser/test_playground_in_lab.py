@@ -1,9 +1,9 @@
 """The playground in a real JupyterLab, as a student uses it: types, drags, trains, stops."""
 
 import pytest
-from test_notebooks_in_lab import assert_page_is_what_the_view_says, serious_findings
 
 from browser.lab_driver import drag, slider
+from browser.test_notebooks_in_lab import assert_page_is_what_the_view_says, serious_findings
 
 NAME = "07_playground.ipynb"
 HOSTILE = "<img src=x onerror=alert(1)>\"'></title><script>alert(2)</script>"
