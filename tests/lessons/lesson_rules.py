@@ -62,7 +62,8 @@ TAG = re.compile(r"</?[a-zA-Z][^<>]*>")  # "a < b" is no tag, and hides no words
 
 
 def count_words(text):
-    """Words a reader reads: no HTML tags, no link targets, no bars of tables."""
+    """Words a reader reads: no HTML tags, no link targets, no bars of tables, no formulas."""
+    text = re.sub(r"\$\$.*?\$\$", " ", text, flags=re.DOTALL)
     text = re.sub(r"\]\([^)]*\)", "]", re.sub(TAG, " ", text))
     return sum(bool(re.search(r"\w", word)) for word in text.split())
 
