@@ -158,9 +158,8 @@ def test_expert_iteration_learns_from_the_best_of_insideout(lm):
     def reward(text):
         return float(text == best)
 
-    steps = list(
-        learn_from_rewards(lm, ["say"], reward, steps=15, learn_from="insideout", **SETTINGS)
-    )
+    settings = {**SETTINGS, "lr": 1e-3, "learn_from": "insideout"}
+    steps = list(learn_from_rewards(lm, ["say"], reward, steps=20, **settings))
     assert all(len(group) == 1 for step in steps for group in step.answers)
     ids, targets, _ = answers_batch(steps[0].answers[0], [1.0])
     assert lm.model.loss(ids, targets) < 0.7 * before.loss(ids, targets)
