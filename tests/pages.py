@@ -12,6 +12,7 @@ from lunsedu.widgets import (
     adapter_switch,
     attention_viewer,
     insideout_race,
+    patching_grid,
     playground,
     tokenizer_explorer,
     training_monitor,
@@ -33,6 +34,7 @@ HOSTILE = [
     "\u202egnp.exe\u202c ]]> &amp; &lt;",
     "a\x00b\x1b[31m\n\n\ttab 🙂 é",
 ]
+PATCHED = ("t good day", "h good day")  # as many tokens each, and another answer
 
 
 def fresh():
@@ -114,6 +116,7 @@ def adapters_for(lm):
 def shells(lm):
     return {
         "switch": adapter_switch(lm, adapters_for(lm), "good"),
+        "patching": patching_grid(lm, *PATCHED),
         "playground": playground(lm),
         "race": insideout_race(lm, "good"),
         "tokens": tokenizer_explorer(lm.tokenizer),

@@ -39,6 +39,8 @@ from lunsedu.exercises.judge.predictions import check_prediction
 from lunsedu.exercises.loss_checks import check_cross_entropy, check_embedding_backward
 from lunsedu.exercises.norm_checks import check_rmsnorm, check_rmsnorm_backward
 from lunsedu.exercises.paired_checks import check_disagreements, check_paired_difference
+from lunsedu.exercises.patch_checks import check_patched_run, check_without_head
+from lunsedu.exercises.probe_checks import check_control_task, check_ridge_probe
 from lunsedu.exercises.rope_checks import check_rope, check_rope_backward
 from lunsedu.exercises.softmax_checks import (
     check_causal_mask,
@@ -65,6 +67,7 @@ __all__ = [
     "check_branch",
     "check_causal_mask",
     "check_clip_gradient",
+    "check_control_task",
     "check_count_bigrams",
     "check_count_pairs",
     "check_cross_entropy",
@@ -81,8 +84,10 @@ __all__ = [
     "check_merge_adapter",
     "check_mix",
     "check_paired_difference",
+    "check_patched_run",
     "check_perplexity",
     "check_prediction",
+    "check_ridge_probe",
     "check_rmsnorm",
     "check_rmsnorm_backward",
     "check_rope",
@@ -90,4 +95,5 @@ __all__ = [
     "check_score",
     "check_softmax",
     "check_softmax_backward",
+    "check_without_head",
 ]

@@ -4,13 +4,15 @@
     playground(lm)
 
 Read in this order: controls.py (the shell around every widget), widgets.py (playground, tokenizer
-explorer, attention viewer, race), switch.py (a model with and without an adapter), monitor.py
+explorer, attention viewer, race), switch.py (a model with and without an adapter), patching.py
+(pieces of one run put into another), monitor.py
 (training that one can watch, pause and stop).
 
 What is not here: what the widgets show (display/).
 """
 
 from lunsedu.widgets.monitor import training_monitor
+from lunsedu.widgets.patching import patching_grid
 from lunsedu.widgets.switch import adapter_switch
 from lunsedu.widgets.widgets import (
     attention_viewer,
@@ -23,6 +25,7 @@ __all__ = [
     "adapter_switch",
     "attention_viewer",
     "insideout_race",
+    "patching_grid",
     "playground",
     "tokenizer_explorer",
     "training_monitor",

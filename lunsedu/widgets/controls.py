@@ -49,7 +49,9 @@ CONTROLS_STYLE = (
 )
 
 # ipywidgets gives the handle of a slider no name, and buttons that stay pressed no state, which
-# people who listen to the page need. The labels are there: this copies them over.
+# people who listen to the page need. The labels are there: this copies them over. And in a grid of
+# radio buttons the arrow keys walk to the neighbour in that direction (the window is asked first:
+# the notebook would take up and down for itself).
 NAMES = """(() => {
   const set = (node, name, value) => {
     if (node && node.getAttribute(name) !== value) node.setAttribute(name, value);
@@ -66,12 +68,24 @@ NAMES = """(() => {
         set(button, 'aria-pressed', String(button.classList.contains('mod-active')));
     }
   };
+  const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+  const walk = (event) => {
+    const cell = event.target.closest?.('.lunsedu .lu-grid td'), step = STEPS[event.key];
+    if (!cell || !step) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const rows = cell.closest('tbody').rows, row = cell.parentElement;
+    const next = rows[row.sectionRowIndex + step[0]]?.cells[cell.cellIndex + step[1]];
+    const button = next?.querySelector('input');
+    if (button) { button.focus(); button.checked = true; }
+  };
   let waiting = false;
   const soon = () => {
     if (!waiting) requestAnimationFrame(() => { waiting = false; fix(); });
     waiting = true;
   };
   if (!window.lunseduNames) {
+    window.addEventListener('keydown', walk, true);
     window.lunseduNames = new MutationObserver(soon);
     window.lunseduNames.observe(document.body,
       { subtree: true, childList: true, attributes: true, attributeFilter: ['class'] });

@@ -10,6 +10,7 @@ import pytest
 
 from lunsedu import Lunsformter, LunsformterConfig, LunsformterModel, Tokenizer
 from lunsedu.decoding import greedy, insideout
+from lunsedu.inside import activations, patched, patching_effects, prompt_pair
 from lunsedu.interop.gguf_file import smollm2_file
 from lunsedu.interop.huggingface import from_gguf
 
@@ -365,6 +366,25 @@ def test_transformers_gives_the_same_logits(smollm2):
             do_sample=False,
         )
     assert greedy(smollm2.model, prompt[0], 12).token_ids == out[0].tolist()
+
+
+def test_its_inside_can_be_read_and_patched(smollm2):
+    """Lesson 11: the country's place holds the answer at first, the last place in the end."""
+    model, lm = smollm2.model, LunsformterModel.from_parts(smollm2.model, smollm2.tokenizer)
+    pair = prompt_pair(lm, "The capital of France is", "The capital of Italy is")
+    assert [lm.tokenizer.token_text(i) for i in (pair.answer, pair.other_answer)] == [
+        " Paris",
+        " Rome",
+    ]
+    ids, other = pair.ids[None], activations(model, pair.other[None])
+    logits = model.forward(ids)
+    assert np.array_equal(patched(model, ids, {}), logits)
+    assert other.heads.shape == (30, 1, 9, 5, 64) and other.weights.shape == (30, 1, 9, 5, 5)
+    last = {("residual", 30, -1): other.residual[30, :, -1]}
+    assert np.allclose(patched(model, ids, last)[:, -1], other.logits[:, -1], atol=1e-3)
+    share = patching_effects(model, pair, "residual").share
+    assert np.allclose(share[0], [1, 0], atol=0.01) and np.allclose(share[-1], [0, 1], atol=0.01)
+    assert share[20, 0] > 0.9 and share[25, 1] > 0.9
 
 
 def test_transformers_gives_the_same_ids_when_it_goes_out_again(smollm2, tmp_path):

@@ -27,6 +27,7 @@ COURSE = [
     "08_save_and_fine_tune.ipynb",
     "09_how_good_is_it.ipynb",
     "10_a_real_language_model.ipynb",
+    "11_looking_inside.ipynb",
     "13_adapting_a_real_model.ipynb",
 ]
 SHORT = {"00_quick_tour.ipynb", "07_playground.ipynb"}  # little to read, much to do

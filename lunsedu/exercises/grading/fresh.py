@@ -168,6 +168,13 @@ def _answer_targets(rng):
     return (_ids(rng, 2, 7, 40), _ids(rng, 1, 6, 40), int(rng.integers(40, 50)))
 
 
+def _control_task(rng):
+    words = ["ann", "ben", "eva", "leo", "mia", "sam", "tom", "zoe"]
+    kinds = [str(word) for word in rng.choice(words, rng.integers(3, 7), replace=False)]
+    more = [str(word) for word in rng.choice(kinds, rng.integers(3, 9))]
+    return kinds + more, [int(i) for i in rng.permutation(20)[: len(kinds)]]
+
+
 DRAWN = {
     "count_pairs": _count_pairs,
     "merge": _merge,
@@ -188,4 +195,5 @@ DRAWN = {
     "disagreements": _disagreements,
     "adapter_size": _adapter_size,
     "answer_targets": _answer_targets,
+    "control_task": _control_task,
 }

@@ -99,6 +99,19 @@ PREDICTIONS = {
             "d": "That would make it four times narrower.",
         },
     ),
+    "11 looking inside": Prediction(
+        "c",
+        "A patch shows what differs between the two runs. What both prompts share is the same in"
+        " both, so the patch puts in what was there already.",
+        {
+            "a": "Taking the head out ruins the answers: something that they need comes through it."
+            " Is what it carries different in the two prompts?",
+            "b": "The feed-forward adds to the stream, and takes nothing back by itself. Think of"
+            " what the two prompts have in common.",
+            "d": "The intervals are narrow. Both measurements are right: they ask different"
+            " questions.",
+        },
+    ),
     "13 adapting": Prediction(
         "b",
         "dA = x.T @ (scale * dy @ B.T) is zero while B is zero;"
