@@ -168,6 +168,10 @@ def _answer_targets(rng):
     return (_ids(rng, 2, 7, 40), _ids(rng, 1, 6, 40), int(rng.integers(40, 50)))
 
 
+def _training_bytes(rng):
+    return (*(int(n) for n in rng.integers(3, 60, size=3)), int(rng.integers(2, 9)), 4)
+
+
 DRAWN = {
     "count_pairs": _count_pairs,
     "merge": _merge,
@@ -188,4 +192,5 @@ DRAWN = {
     "disagreements": _disagreements,
     "adapter_size": _adapter_size,
     "answer_targets": _answer_targets,
+    "training_bytes": _training_bytes,
 }
