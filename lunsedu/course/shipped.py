@@ -16,6 +16,7 @@ FOR_ALL = (
     "notebooks/*.md",
     "notebooks/exercises/[0-9][0-9]_*.ipynb",
     "notebooks/images/*.png",
+    "notebooks/scale_up/train.py",
     "data/*.md",
     "data/*.txt",
     "LICENSE",

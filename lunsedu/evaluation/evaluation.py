@@ -19,14 +19,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
+from functools import cached_property, lru_cache
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lunsedu import checks
 from lunsedu.decoding import Result
 from lunsedu.evaluation import intervals
+from lunsedu.evaluation.jobs import each_answer
 from lunsedu.evaluation.table_views import quality_over_cost, table_html, table_text
+from lunsedu.model.fast.threads import one_core_a_product
 
 if TYPE_CHECKING:
     from lunsedu.evaluation.intervals import Estimate
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
     from lunsedu.grammar.model import GrammarModel
     from lunsedu.lm import LunsformterModel
     from lunsedu.plots.figures import Picture
+
+PIECE = 8  # prompts that a worker process judges at a time
 
 
 @dataclass(frozen=True)
@@ -138,6 +144,7 @@ def evaluate(
     max_tokens: int = 20,
     seed: int = 0,
     verbose: bool = False,
+    jobs: int = 1,
 ) -> Evaluation:
     """Run each decoder on each prompt and judge what it says; return an Evaluation.
 
@@ -146,10 +153,16 @@ def evaluate(
     `prompts` are beginnings of sentences of `grammar`; held-out puzzles count as such. Answers are
     judged by `grammar.unrestricted`, for which no puzzle is held out.
 
-    Each decoder that draws at random gets a Generator of its own, made from `seed`, so that its row
-    is the same whatever else is in the table. `verbose` shows a progress bar.
+    A decoder that draws at random gets a new Generator for each prompt, made from `seed` and the
+    prompt's place. So a row is the same whatever else is in the table, and whoever computes it.
+    `verbose` shows a progress bar.
 
-    Raises TypeError or ValueError for decoders or prompts that cannot be used.
+    `jobs` processes share the work, by joblib: the table is the same. Inside
+    `joblib.parallel_config(backend="dask")` they are the workers of a dask cluster. More than one
+    need decoders that can be sent to another process.
+
+    Raises TypeError or ValueError for decoders or prompts that cannot be used, RuntimeError when
+    worker processes die again and again.
 
     >>> from lunsedu.decoding import greedy
     >>> from lunsedu.grammar import GrammarModel, miniature_grammar
@@ -160,20 +173,44 @@ def evaluate(
     """
     prompts = _check_prompts(prompts, grammar)
     _check_decoders(decoders)
+    jobs = checks.whole_number("jobs", jobs, 1)
     from tqdm.auto import tqdm
 
-    judge = _Judge(grammar)
-    rows = []
+    # a model as the decoders need it: what it learned from need not travel to other processes
+    lm = SimpleNamespace(model=getattr(lm, "model", lm), tokenizer=lm.tokenizer)
+    step = 1 if jobs == 1 else PIECE
+    numbered = list(enumerate(prompts))
+    pieces = [
+        (lm, name, decoder, numbered[start : start + step], grammar, seed, max_tokens)
+        for name, decoder in decoders.items()
+        for start in range(0, len(prompts), step)
+    ]
+    outcomes: list[Any] = [None] * len(pieces)
     with tqdm(total=len(decoders) * len(prompts), unit="text", disable=not verbose) as bar:
-        for name, decoder in decoders.items():
-            random = {"rng": np.random.default_rng(seed)} if _draws(decoder) else {}
-            outcomes = []
-            for prompt in prompts:
-                result = _decode(lm, name, decoder, prompt, max_tokens, random)
-                outcomes.append(judge(prompt, result))
-                bar.update()
-            rows.append(Row(name, outcomes))
-    return Evaluation(rows, prompts)
+        for place, answer in each_answer(_judge_piece, pieces, jobs):
+            outcomes[place] = answer
+            bar.update(len(answer))
+    rows = {name: Row(name, []) for name in decoders}
+    for piece, answer in zip(pieces, outcomes, strict=True):
+        rows[piece[1]].outcomes.extend(answer)
+    return Evaluation(list(rows.values()), prompts)
+
+
+def _judge_piece(lm, name, decoder, prompts, grammar, seed, max_tokens):
+    """Return the Outcomes of some prompts, given as (place, prompt); the same in any process."""
+    judge, outcomes = _judge_of(grammar), []
+    with one_core_a_product():  # how many cores multiply decides the last digit
+        for place, prompt in prompts:
+            random = {"rng": np.random.default_rng([seed, place])} if _draws(decoder) else {}
+            result = _decode(lm, name, decoder, prompt, max_tokens, random)
+            outcomes.append(judge(prompt, result))
+    return outcomes
+
+
+@lru_cache(maxsize=4)
+def _judge_of(grammar):
+    """A judge is slow to make: a process keeps it for its next piece."""
+    return _Judge(grammar)
 
 
 class _Judge:

@@ -10,7 +10,7 @@ is `assert check, check`.
 
 Read in this order: the folder judge/ (how an answer is run and compared), then a file of checks for
 each topic, in the order of the lessons: tokenizer, counting, truth, softmax, norm, rope, attention,
-loss, block, adamw, training, insideout, storage, interval, paired, adapter. Then, for
+loss, block, adamw, training, insideout, storage, interval, paired, adapter, scale. Then, for
 teachers, the folder grading/ and the command grade.py.
 
 What is not here: the exercises' texts (notebooks/exercises), solutions (notebooks/solutions), wrong
@@ -42,6 +42,11 @@ from lunsedu.exercises.paired_checks import check_disagreements, check_paired_di
 from lunsedu.exercises.patch_checks import check_patched_run, check_without_head
 from lunsedu.exercises.probe_checks import check_control_task, check_ridge_probe
 from lunsedu.exercises.rope_checks import check_rope, check_rope_backward
+from lunsedu.exercises.scale_checks import (
+    check_accumulated_gradient,
+    check_mean_over_ranks,
+    check_training_bytes,
+)
 from lunsedu.exercises.softmax_checks import (
     check_causal_mask,
     check_softmax,
@@ -53,10 +58,13 @@ from lunsedu.exercises.training_checks import check_clip_gradient, check_learnin
 from lunsedu.exercises.truth_checks import check_back_off, check_gap
 
 __all__ = [
+    "check_mean_over_ranks",
+    "check_training_bytes",
     "check_back_off",
     "check_block",
     "check_gap",
     "Check",
+    "check_accumulated_gradient",
     "check_adamw_step",
     "check_adapter_size",
     "check_answer_targets",

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -33,6 +33,10 @@ class Grammar:
     ) -> None:
         self.name, self._build = name, build
         self.opened, self.guessed = frozenset(opened), frozenset(guessed)
+
+    def __reduce__(self) -> tuple:
+        """How it travels to another process: there its rules are built once, not for each copy."""
+        return _arrived, (self.name, self._build, self.opened, self.guessed)
 
     def __repr__(self) -> str:
         known = {"opened": self.opened, "guessed": self.guessed}
@@ -284,3 +288,8 @@ def _words(text: str) -> list[str]:
     if not isinstance(text, str):
         raise TypeError(f"A text must be a str of words, but got {type(text).__name__}.")
     return text.split()
+
+
+@lru_cache(maxsize=8)
+def _arrived(name, build, opened, guessed):
+    return Grammar(name, build, opened, guessed)

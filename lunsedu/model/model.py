@@ -94,6 +94,10 @@ class Lunsformter:
         """Return an independent model: its views look into its own parameters, not into copies."""
         return Lunsformter.from_arrays(self.config, self._views, self.dtype)
 
+    def __reduce__(self) -> tuple:
+        """How it travels to another process: each number once, and views made anew there."""
+        return Lunsformter.from_arrays, (self.config, self._views, self.dtype)
+
     def _start(self, rng):
         """Fill the parameters: gains 1; matrices normal, so that each layer keeps the spread."""
         for name, view in self._views.items():

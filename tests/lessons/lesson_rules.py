@@ -29,6 +29,7 @@ COURSE = [
     "10_a_real_language_model.ipynb",
     "11_looking_inside.ipynb",
     "13_adapting_a_real_model.ipynb",
+    "14_beyond_one_machine.ipynb",
 ]
 SHORT = {"00_quick_tour.ipynb", "07_playground.ipynb"}  # little to read, much to do
 # a cell with a whole backward pass or optimizer can't be cut; half of the cells hold one

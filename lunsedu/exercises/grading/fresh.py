@@ -175,6 +175,10 @@ def _control_task(rng):
     return kinds + more, [int(i) for i in rng.permutation(20)[: len(kinds)]]
 
 
+def _training_bytes(rng):
+    return (*(int(n) for n in rng.integers(3, 60, size=3)), int(rng.integers(2, 9)), 4)
+
+
 DRAWN = {
     "count_pairs": _count_pairs,
     "merge": _merge,
@@ -196,4 +200,5 @@ DRAWN = {
     "adapter_size": _adapter_size,
     "answer_targets": _answer_targets,
     "control_task": _control_task,
+    "training_bytes": _training_bytes,
 }

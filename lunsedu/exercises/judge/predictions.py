@@ -122,6 +122,18 @@ PREDICTIONS = {
             "d": "One of them stays. Whose gradient has the other, which is zero, as a factor?",
         },
     ),
+    "14 beyond": Prediction(
+        2.8,
+        "All 50 tokens together lost 10 * 2 + 40 * 3 = 140 nats, and 140 / 50 = 2.8.",
+        {
+            2.5: "That is the mean of the two means: the 10 tokens would count as much as the 40.",
+            2.2: "You gave each rank the other one's number of tokens.",
+            5: "That is the sum of the two means.",
+            140: "That is the sum over all tokens: divide it by their number.",
+            70: "You divided the sum over all tokens by the number of ranks.",
+        },
+        "Each token counts the same: add up all losses, then divide by the number of tokens.",
+    ),
 }
 
 
