@@ -28,6 +28,7 @@ COURSE = [
     "09_how_good_is_it.ipynb",
     "10_a_real_language_model.ipynb",
     "11_looking_inside.ipynb",
+    "12_learning_from_rewards.ipynb",
     "13_adapting_a_real_model.ipynb",
     "14_beyond_one_machine.ipynb",
 ]

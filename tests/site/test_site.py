@@ -190,13 +190,25 @@ def test_axe_finds_nothing_serious(page, pages, served, theme):
         pytest.skip("axe-core was not found: set AXE_CORE to the path of its axe.min.js")
     page.add_init_script(f"localStorage.setItem('mode', '{theme}')")
     serious = []
-    for address in addresses(pages):
+    # in the dark a page of each kind: their colours come from one style sheet
+    for address in addresses(pages) if theme == "light" else KINDS:
         page.goto(f"{served}/{address}")
         assert page.evaluate("document.documentElement.dataset.theme") == theme
         page.add_script_tag(path=axe)
         serious += [(address, *one) for one in page.evaluate(AXE)]
     assert serious == []
 
+
+KINDS = (
+    "index.html",
+    "lessons.html",
+    "search.html",
+    "notebooks/03_model.html",
+    "notebooks/09_how_good_is_it.html",
+    "notebooks/exercises/06_insideout.html",
+    "notebooks/TEACHING.html",
+    "reference/lunsedu.decoding.html",
+)
 
 # the rules of WCAG 2.1 at its levels A and AA, and of what they find the serious part
 AXE = """() => axe.run(document, {
