@@ -7,7 +7,7 @@ How it goes on while other cells run, and what the buttons do, stands in backgro
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lunsedu.display.stills import training_picture
@@ -99,9 +99,9 @@ class Monitor(Background):
 
     # --- what it does in the background -------------------------------------------------------
 
-    def begin(self) -> Generator[float, None, None]:
+    def begin(self) -> Iterator[float]:
         """Return the steps of the training that starts now."""
-        self._losses = self.lm.train_steps(self.epochs, **self.settings)
+        self._losses: Any = self.lm.train_steps(self.epochs, **self.settings)
         self._begin()
         return self._losses
 
