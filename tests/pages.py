@@ -14,6 +14,7 @@ from lunsedu.widgets import (
     insideout_race,
     patching_grid,
     playground,
+    reward_monitor,
     tokenizer_explorer,
     training_monitor,
 )
@@ -122,6 +123,7 @@ def shells(lm):
         "tokens": tokenizer_explorer(lm.tokenizer),
         "attention": attention_viewer(lm),
         "monitor": training_monitor(fresh(), epochs=2),
+        "rewards": reward_monitor(fresh(), ["good"], len, steps=2, samples=2),
     }
 
 

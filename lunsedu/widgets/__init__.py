@@ -5,14 +5,15 @@
 
 Read in this order: controls.py (the shell around every widget), widgets.py (playground, tokenizer
 explorer, attention viewer, race), switch.py (a model with and without an adapter), patching.py
-(pieces of one run put into another), monitor.py
-(training that one can watch, pause and stop).
+(pieces of one run put into another), background.py (work that one can pause and stop), monitor.py
+(training), reward_monitor.py (learning from rewards).
 
 What is not here: what the widgets show (display/).
 """
 
 from lunsedu.widgets.monitor import training_monitor
 from lunsedu.widgets.patching import patching_grid
+from lunsedu.widgets.reward_monitor import reward_monitor
 from lunsedu.widgets.switch import adapter_switch
 from lunsedu.widgets.widgets import (
     attention_viewer,
@@ -27,6 +28,7 @@ __all__ = [
     "insideout_race",
     "patching_grid",
     "playground",
+    "reward_monitor",
     "tokenizer_explorer",
     "training_monitor",
 ]

@@ -1,7 +1,12 @@
 """The patching grid in a real JupyterLab: squares are clicked, walked by keys, and read."""
 
 import pytest
-from test_notebooks_in_lab import WEAK_TEXT, assert_page_is_what_the_view_says, serious_findings
+
+from browser.test_notebooks_in_lab import (
+    WEAK_TEXT,
+    assert_page_is_what_the_view_says,
+    serious_findings,
+)
 
 NAME = "11_looking_inside.ipynb"
 

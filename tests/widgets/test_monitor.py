@@ -96,7 +96,7 @@ def test_monitor_starts_again_after_stop_or_end():
 
 def test_samples_come_while_it_trains_and_the_last_ones_stay(monkeypatch):
     for name in ("SLICE", "REST", "REDRAW", "SAMPLE"):
-        monkeypatch.setattr(f"lunsedu.widgets.monitor.{name}", 0.0)
+        monkeypatch.setattr(f"lunsedu.widgets.background.{name}", 0.0)
     monitor = training_monitor(fresh(), epochs=9, prompt="good")
     monitor.start()
     epochs = [epoch for epoch, _ in monitor.state.samples]
