@@ -154,7 +154,7 @@ def test_building_and_training_a_model_loads_no_pictures_or_widgets():
 def test_the_readme_states_the_times_that_the_lessons_state():
     row = r"^\| \[[^\]]*\]\((notebooks/\w+\.ipynb)\) \|.*\| (\d+) min \| (\d+) s \| (\d+) MB \|$"
     rows = re.findall(row, README, flags=re.MULTILINE)
-    assert len(rows) == 12
+    assert len(rows) == 13
     for path, *stated in rows:
         opening = "".join(json.loads((ROOT / path).read_text("utf-8"))["cells"][0]["source"])
         said = r"about (\d+) minutes to read, (\d+) seconds to run.*?peak memory (\d+) MB"
