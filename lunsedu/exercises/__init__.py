@@ -10,7 +10,7 @@ is `assert check, check`.
 
 Read in this order: the folder judge/ (how an answer is run and compared), then a file of checks for
 each topic, in the order of the lessons: tokenizer, counting, truth, softmax, norm, rope, attention,
-loss, block, adamw, training, insideout, storage, interval, paired, adapter. Then, for
+loss, block, adamw, training, insideout, storage, interval, paired, reward, adapter. Then, for
 teachers, the folder grading/ and the command grade.py.
 
 What is not here: the exercises' texts (notebooks/exercises), solutions (notebooks/solutions), wrong
@@ -39,6 +39,12 @@ from lunsedu.exercises.judge.predictions import check_prediction
 from lunsedu.exercises.loss_checks import check_cross_entropy, check_embedding_backward
 from lunsedu.exercises.norm_checks import check_rmsnorm, check_rmsnorm_backward
 from lunsedu.exercises.paired_checks import check_disagreements, check_paired_difference
+from lunsedu.exercises.reward_checks import (
+    check_advantages,
+    check_mended_reward,
+    check_pass_at_k,
+    check_policy_gradient,
+)
 from lunsedu.exercises.rope_checks import check_rope, check_rope_backward
 from lunsedu.exercises.softmax_checks import (
     check_causal_mask,
@@ -57,6 +63,7 @@ __all__ = [
     "Check",
     "check_adamw_step",
     "check_adapter_size",
+    "check_advantages",
     "check_answer_targets",
     "check_attention",
     "check_attention_backward",
@@ -79,9 +86,12 @@ __all__ = [
     "check_low_rank_backward",
     "check_merge",
     "check_merge_adapter",
+    "check_mended_reward",
     "check_mix",
     "check_paired_difference",
+    "check_pass_at_k",
     "check_perplexity",
+    "check_policy_gradient",
     "check_prediction",
     "check_rmsnorm",
     "check_rmsnorm_backward",

@@ -168,6 +168,26 @@ def _answer_targets(rng):
     return (_ids(rng, 2, 7, 40), _ids(rng, 1, 6, 40), int(rng.integers(40, 50)))
 
 
+def _pass_at_k(rng):
+    n = int(rng.integers(5, 40))
+    return n, rng.integers(0, n + 1, size=rng.integers(2, 9)), int(rng.integers(2, n))
+
+
+def _mended_reward(rng):
+    cup, other, third = (int(i) for i in rng.permutation(np.arange(1, 10))[:3])
+    question = f"zoe hides a pea under cup {other} . swap {other} {cup} . so where is it now ?"
+    answers = [
+        f" under {cup} .",
+        f" {other} , then {third} , then {cup} .",
+        f" under {third} .",
+        f" {cup} , then {third} .",
+        f" {other} , then {cup}",
+        f" under {third} . under {cup} .",
+        f" under {third}{cup} .",
+    ]
+    return question + answers[rng.integers(len(answers))], cup
+
+
 DRAWN = {
     "count_pairs": _count_pairs,
     "merge": _merge,
@@ -186,6 +206,8 @@ DRAWN = {
     "mix": _mix,
     "interval": _interval,
     "disagreements": _disagreements,
+    "pass_at_k": _pass_at_k,
+    "mended_reward": _mended_reward,
     "adapter_size": _adapter_size,
     "answer_targets": _answer_targets,
 }
