@@ -10,8 +10,8 @@ is `assert check, check`.
 
 Read in this order: the folder judge/ (how an answer is run and compared), then a file of checks for
 each topic, in the order of the lessons: tokenizer, counting, truth, softmax, norm, rope, attention,
-loss, block, adamw, training, insideout, storage, interval, paired, adapter, scale. Then, for
-teachers, the folder grading/ and the command grade.py.
+loss, block, adamw, training, insideout, storage, interval, paired, probe, patch, reward, adapter,
+scale. Then, for teachers, the folder grading/ and the command grade.py.
 
 What is not here: the exercises' texts (notebooks/exercises), solutions (notebooks/solutions), wrong
 answers on purpose (tests/exercises).
@@ -41,6 +41,12 @@ from lunsedu.exercises.norm_checks import check_rmsnorm, check_rmsnorm_backward
 from lunsedu.exercises.paired_checks import check_disagreements, check_paired_difference
 from lunsedu.exercises.patch_checks import check_patched_run, check_without_head
 from lunsedu.exercises.probe_checks import check_control_task, check_ridge_probe
+from lunsedu.exercises.reward_checks import (
+    check_advantages,
+    check_mended_reward,
+    check_pass_at_k,
+    check_policy_gradient,
+)
 from lunsedu.exercises.rope_checks import check_rope, check_rope_backward
 from lunsedu.exercises.scale_checks import (
     check_accumulated_gradient,
@@ -67,6 +73,7 @@ __all__ = [
     "check_accumulated_gradient",
     "check_adamw_step",
     "check_adapter_size",
+    "check_advantages",
     "check_answer_targets",
     "check_attention",
     "check_attention_backward",
@@ -90,10 +97,13 @@ __all__ = [
     "check_low_rank_backward",
     "check_merge",
     "check_merge_adapter",
+    "check_mended_reward",
     "check_mix",
     "check_paired_difference",
     "check_patched_run",
+    "check_pass_at_k",
     "check_perplexity",
+    "check_policy_gradient",
     "check_prediction",
     "check_ridge_probe",
     "check_rmsnorm",

@@ -14,7 +14,7 @@ from lunsedu.exercises.judge.predictions import PREDICTIONS
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 MASTERS = sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))
 STUDENTS = sorted((NOTEBOOKS / "exercises").glob("*.ipynb"))
-LESSONS = ("01", "02", "03", "04", "05", "06", "08", "09", "11", "13", "14")
+LESSONS = ("01", "02", "03", "04", "05", "06", "08", "09", "11", "12", "13", "14")
 
 
 def cells(path, kind=None):

@@ -179,6 +179,26 @@ def _training_bytes(rng):
     return (*(int(n) for n in rng.integers(3, 60, size=3)), int(rng.integers(2, 9)), 4)
 
 
+def _pass_at_k(rng):
+    n = int(rng.integers(5, 40))
+    return n, rng.integers(0, n + 1, size=rng.integers(2, 9)), int(rng.integers(2, n))
+
+
+def _mended_reward(rng):
+    cup, other, third = (int(i) for i in rng.permutation(np.arange(1, 10))[:3])
+    question = f"zoe hides a pea under cup {other} . swap {other} {cup} . so where is it now ?"
+    answers = [
+        f" under {cup} .",
+        f" {other} , then {third} , then {cup} .",
+        f" under {third} .",
+        f" {cup} , then {third} .",
+        f" {other} , then {cup}",
+        f" under {third} . under {cup} .",
+        f" under {third}{cup} .",
+    ]
+    return question + answers[rng.integers(len(answers))], cup
+
+
 DRAWN = {
     "count_pairs": _count_pairs,
     "merge": _merge,
@@ -197,6 +217,8 @@ DRAWN = {
     "mix": _mix,
     "interval": _interval,
     "disagreements": _disagreements,
+    "pass_at_k": _pass_at_k,
+    "mended_reward": _mended_reward,
     "adapter_size": _adapter_size,
     "answer_targets": _answer_targets,
     "control_task": _control_task,

@@ -112,6 +112,18 @@ PREDICTIONS = {
             " questions.",
         },
     ),
+    "12 rewards": Prediction(
+        5 / 6,
+        "Of the 6 pairs only one holds no right answer: the two wrong ones. 1 - 1 / 6 = 5 / 6.",
+        {
+            0.75: "That is 1 - (1 - 1/2)**2, as if the same answer could be drawn twice.",
+            0.5: "That is the chance with one try. With two there are more.",
+            1 / 6: "That is the chance that both are wrong, or that both are right.",
+            2 / 3: "That is the chance that exactly one of the two is right. Both may be.",
+            1: "Two wrong answers are among the four, so a pair of wrong ones can be drawn.",
+        },
+        "Write down all pairs of the four answers, and count those with a right one.",
+    ),
     "13 adapting": Prediction(
         "b",
         "dA = x.T @ (scale * dy @ B.T) is zero while B is zero;"
