@@ -96,9 +96,9 @@ def mirrors(master):
             yield (
                 f"{'right' if due else 'wrong'} {number + 1}",
                 {
-                    answer: as_a_students(fns[number], answer)
-                    for answer, fns in sorts.items()
-                    if number < len(fns)
+                    answer: as_a_students(sorts[answer][number], exercise.name)
+                    for answer, _, exercise in found
+                    if number < len(sorts[answer])
                 },
                 due,
             )
