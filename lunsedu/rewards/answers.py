@@ -44,20 +44,12 @@ def drawn_answers(
     They are drawn at temperature 1, from the model's own probabilities: only so is the gradient
     learned from them the right one on average.
     """
-    groups, computed = [], 0
-    for prompt in prompts:
-        result = sample(
-            lm.model,
-            lm.tokenizer.encode_prompt(prompt),
-            max_tokens,
-            num_samples=samples,
-            rng=rng,
-            tokenizer=lm.tokenizer,
-            prompt=prompt,
-        )
-        groups.append([_paid(result, one, reward) for one in result.candidates])
-        computed += result.tokens_computed
-    return groups, computed
+    results = [
+        lm.decode_with(sample, prompt, max_tokens, num_samples=samples, rng=rng)
+        for prompt in prompts
+    ]
+    groups = [[_paid(one, answer, reward) for answer in one.candidates] for one in results]
+    return groups, sum(one.tokens_computed for one in results)
 
 
 def best_answers(
@@ -72,19 +64,12 @@ def best_answers(
     Source: the expert of expert iteration, Anthony et al. 2017 (arXiv 1705.08439): a search around
     the model finds better answers than the model's first thought.
     """
-    groups, computed = [], 0
-    for prompt in prompts:
-        result = insideout(
-            lm.model,
-            lm.tokenizer.encode_prompt(prompt),
-            max_tokens,
-            num_candidates=num_candidates,
-            tokenizer=lm.tokenizer,
-            prompt=prompt,
-        )
-        groups.append([_paid(result, result.best, reward)])
-        computed += result.tokens_computed
-    return groups, computed
+    results = [
+        lm.decode_with(insideout, prompt, max_tokens, num_candidates=num_candidates)
+        for prompt in prompts
+    ]
+    groups = [[_paid(one, one.best, reward)] for one in results]
+    return groups, sum(one.tokens_computed for one in results)
 
 
 def _paid(result, candidate, reward):
