@@ -170,7 +170,7 @@ def test_bad_prefixes(trained, prefix):
 def test_missing_prefix_and_unwritable_place(trained, tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere.safetensors"):
         LunsformterModel.load(tmp_path / "nowhere")
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(OSError, match="cannot write"):
         trained.save(tmp_path / "file" / "m")
 

@@ -120,7 +120,7 @@ def test_data_path_from_anywhere(tmp_path, monkeypatch):
     monkeypatch.setattr(examples, "PACKAGE", tmp_path / "elsewhere" / "lunsedu")
     monkeypatch.setattr(examples, "WHEEL_FILES", tmp_path / "wheel")
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "mine.txt").write_text("hello")
+    (tmp_path / "data" / "mine.txt").write_text("hello", encoding="utf-8")
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
     assert examples.data_path("mine.txt") == tmp_path / "data" / "mine.txt"

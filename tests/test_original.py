@@ -203,7 +203,7 @@ def test_a_file_without_text_is_an_error_that_names_it(tmp_path, content):
 
 @pytest.mark.parametrize("content", ["word", "?!", "a\n\n\nb"])
 def test_one_word_or_punctuation_is_a_text(tmp_path, content):
-    (tmp_path / "some.txt").write_text(content)
+    (tmp_path / "some.txt").write_text(content, encoding="utf-8")
     lm = LunsformterModel(LunsDataset(tmp_path / "some.txt"), dim=16)
     assert lm.fit(epochs=2, verbose=False).train_loss[-1] > 0
     assert lm.generate(content[0], max_tokens=2)
@@ -414,9 +414,9 @@ def test_a_crash_in_the_middle_of_a_save_leaves_the_old_file_whole(lm, tmp_path,
 
 
 def test_csv_json_and_json_lines(tmp_path):
-    (tmp_path / "a.csv").write_text('id,text\n1,"hello, you"\n2,bye\n')
-    (tmp_path / "a.json").write_text('[{"text": "hello, you"}, {"text": "bye"}]')
-    (tmp_path / "a.jsonl").write_text('{"text": "hello, you"}\n{"text": "bye"}\n')
+    (tmp_path / "a.csv").write_text('id,text\n1,"hello, you"\n2,bye\n', encoding="utf-8")
+    (tmp_path / "a.json").write_text('[{"text": "hello, you"}, {"text": "bye"}]', encoding="utf-8")
+    (tmp_path / "a.jsonl").write_text('{"text": "hello, you"}\n{"text": "bye"}\n', encoding="utf-8")
     for dataset in (
         LunsDataset(tmp_path / "a.csv", column="text"),
         LunsDataset(tmp_path / "a.json", field="text"),

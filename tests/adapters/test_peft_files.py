@@ -152,7 +152,7 @@ def test_a_merged_model_goes_out_to_transformers_and_to_gguf(lm, tmp_path):
 
 def changed(folder, **values):
     path = folder / "adapter_config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | values))
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_missing_and_damaged_files(lm, tmp_path):
     with pytest.raises(ValueError, match="cut short"):
         LowRank.load(lm.model, tmp_path)
     weights.write_bytes(whole)
-    config.write_text("[1]")
+    config.write_text("[1]", encoding="utf-8")
     with pytest.raises(ValueError, match="damaged"):
         LowRank.load(lm.model, tmp_path)
     with pytest.raises(NotADirectoryError, match="is a file"):

@@ -100,11 +100,11 @@ def test_missing_file_and_folders(tmp_path):
 
 
 def test_a_place_that_cannot_be_written_is_named_and_nothing_is_left(tmp_path):
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
     with pytest.raises(OSError, match="cannot write .*choose another place"):
         write_atomically(tmp_path / "file" / "x", b"data")
     (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "inside").write_text("full")
+    (tmp_path / "folder" / "inside").write_text("full", encoding="utf-8")
     with pytest.raises(OSError, match="cannot write"):
         write_atomically(tmp_path / "folder", b"data")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]

@@ -445,5 +445,7 @@ print(g.next_words("tom"), g.accepts("tom flies"), list(g.sentences(g.puzzles(he
 def test_command_line(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("lunsedu.grammar.CORPORA", {"small.txt": (miniature_grammar, 5, 0)})
     main(["--write", str(tmp_path)])
-    assert (tmp_path / "small.txt").read_text().splitlines() == miniature_grammar.corpus(5, 0)
+    assert (tmp_path / "small.txt").read_text(
+        encoding="utf-8"
+    ).splitlines() == miniature_grammar.corpus(5, 0)
     assert "small.txt" in capsys.readouterr().out

@@ -46,10 +46,10 @@ def their_logits(interop, model, ids):
 
 def change(folder, name="config.json", **values):
     """Set fields of a JSON file; a value of ... takes the field out."""
-    content = json.loads((folder / name).read_text())
+    content = json.loads((folder / name).read_text(encoding="utf-8"))
     content.update(values)
     content = {key: value for key, value in content.items() if value is not ...}
-    (folder / name).write_text(json.dumps(content))
+    (folder / name).write_text(json.dumps(content), encoding="utf-8")
 
 
 def tensors_of(folder):

@@ -211,7 +211,9 @@ def test_an_output_that_is_not_the_embedding_is_refused_when_said_to_be_tied(
     weights["lm_head.weight"] = 1.5 * embedding + 0.1
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     assert our_logits(folder, ids) is None
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": False}))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(
+        json.dumps(config | {"tie_word_embeddings": False}), encoding="utf-8"
+    )
     theirs = their_logits(transformers, folder, ids)
     np.testing.assert_allclose(our_logits(folder, ids), theirs, atol=1e-4)

@@ -46,14 +46,14 @@ def test_we_read_what_we_write(lm, tmp_path):
 def test_an_untied_output(tmp_path):
     lm = new_lm()
     lm.save_pretrained(tmp_path / "folder")
-    config = json.loads((tmp_path / "folder" / "config.json").read_text())
+    config = json.loads((tmp_path / "folder" / "config.json").read_text(encoding="utf-8"))
     from safetensors.numpy import load_file, save_file
 
     weights = load_file(tmp_path / "folder" / "model.safetensors")
     weights["lm_head.weight"] = weights["model.embed_tokens.weight"][::-1].copy()
     save_file(weights, tmp_path / "folder" / "model.safetensors", {"format": "pt"})
     config["tie_word_embeddings"] = False
-    (tmp_path / "folder" / "config.json").write_text(json.dumps(config))
+    (tmp_path / "folder" / "config.json").write_text(json.dumps(config), encoding="utf-8")
     untied = LunsformterModel.from_pretrained(tmp_path / "folder")
     untied.save_gguf(tmp_path / "m.gguf")
     assert np.array_equal(logits(LunsformterModel.from_gguf(tmp_path / "m.gguf")), logits(untied))

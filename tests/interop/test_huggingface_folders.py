@@ -52,7 +52,7 @@ def split_in_two(folder):
     (folder / "model.safetensors").unlink()
     weight_map = {name: file for file, part in files.items() for name in part}
     index = folder / "model.safetensors.index.json"
-    index.write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+    index.write_text(json.dumps({"metadata": {}, "weight_map": weight_map}), encoding="utf-8")
     return index
 
 
@@ -67,13 +67,15 @@ def test_several_files_with_an_index(folder, saved):
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"weight_map": {}}', '{"weight_map": [1]}'])
 def test_a_damaged_index(folder, text):
-    split_in_two(folder).write_text(text)
+    split_in_two(folder).write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"index\.json is damaged"):
         from_pretrained(folder)
 
 
 def test_an_index_cannot_point_out_of_the_folder(folder):
-    split_in_two(folder).write_text('{"weight_map": {"x": "../model.safetensors"}}')
+    split_in_two(folder).write_text(
+        '{"weight_map": {"x": "../model.safetensors"}}', encoding="utf-8"
+    )
     with pytest.raises(ValueError, match="must stand beside it"):
         from_pretrained(folder)
 

@@ -32,10 +32,10 @@ def test_five_files_are_written_into_a_new_folder(tmp_path):
 
 
 def test_a_file_in_the_place_of_the_folder_is_left_alone(tmp_path):
-    (tmp_path / "file").write_text("mine")
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
     with pytest.raises(NotADirectoryError, match="is a file"):
         new_lm().save_pretrained(tmp_path / "file")
-    assert (tmp_path / "file").read_text() == "mine"
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -99,7 +99,7 @@ def test_a_file_of_weights_that_was_cut_short(folder, keep):
 @pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "generation_config.json"])
 @pytest.mark.parametrize("text", ['{"model_type": ', "[1, 2]", "[" * 100_000, "\x00"])
 def test_damaged_json(folder, name, text):
-    (folder / name).write_text(text)
+    (folder / name).write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=f"{name} is damaged"):
         from_pretrained(folder)
 
@@ -131,7 +131,7 @@ def test_a_tokenizer_of_another_model(folder):
 
 
 def test_a_damaged_tokenizer(folder):
-    (folder / "tokenizer.json").write_text("{}")
+    (folder / "tokenizer.json").write_text("{}", encoding="utf-8")
     with pytest.raises(ValueError, match=r"tokenizer\.json"):
         from_pretrained(folder)
 

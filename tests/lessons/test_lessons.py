@@ -272,7 +272,9 @@ SIMPLE = "def double(x):\n    # simplified: always by two\n    return x + x"
 def package(tmp_path):
     (tmp_path / "module.py").write_text(THEIRS, encoding="utf-8")
     (tmp_path / "exercises").mkdir()
-    (tmp_path / "exercises" / "wrong.py").write_text("def double(x):\n    return x\n")
+    (tmp_path / "exercises" / "wrong.py").write_text(
+        "def double(x):\n    return x\n", encoding="utf-8"
+    )
     return lesson_drift.package_definitions(tmp_path)
 
 

@@ -150,7 +150,7 @@ def test_what_cannot_be_trained_on_is_said_in_words(script, start, alone, monkey
     monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
     (start / "HALF" / "checkpoint-3").mkdir(parents=True)
     terms = {"batch_size": 8}
-    (start / "HALF" / "checkpoint-3" / "terms.json").write_text(json.dumps(terms))
+    (start / "HALF" / "checkpoint-3" / "terms.json").write_text(json.dumps(terms), encoding="utf-8")
     with pytest.raises(ValueError, match="made with batch_size = 8, not 4: use the same"):
         script.main(typed(start, start / "HALF", "--resume"))
     for more, error, words in (
