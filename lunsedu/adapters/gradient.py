@@ -1,7 +1,7 @@
 """Loss and gradient of an adapter, as fast as numpy goes: of the frozen weights nothing is formed.
 
-The pieces are those of model/fast/gradient.py: arrays made once, a half of the batch for each of
-two threads. What is different here:
+The pieces are those of model/fast/rows.py: arrays made once, parts of the batch for
+several threads. What is different here:
 
 - **A frozen matrix only hands the gradient on**, dx = dy @ w.T. Its own gradient, x.T @ dy, as
   large as the matrix and half of the work of a full backward pass, is left out. Below the lowest
@@ -22,17 +22,15 @@ import numpy as np
 
 from lunsedu.adapters.places import Place, cut
 from lunsedu.model import Lunsformter
-from lunsedu.model.fast import gradient as fast
-from lunsedu.model.fast.threads import one_core_a_product, second_thread
+from lunsedu.model.fast import rows as fast
+from lunsedu.model.fast.gradient import MOST_PARTS, parts_of, quick_turns
+from lunsedu.model.fast.threads import on_all_cores, one_core_a_product
 
-# Numbers in the residual stream of a batch: below, waiting for each other costs two threads more.
-# Wide models have more to do for each position than those for which fast.SPLIT_FROM stands.
-SPLIT_FROM = 64 * fast.SPLIT_FROM
 ROWS = 32  # of the feed-forward layer's rows at a time; few enough for the second-level cache
 
 
 class AdapterGradient:
-    """Loss and gradient of one adapter on one model; holds the workspaces of both halves."""
+    """Loss and gradient of one adapter on one model; holds the workspaces of a batch's parts."""
 
     def __init__(self, model: Lunsformter, places: Sequence[Place]) -> None:
         self.config, self.weights = model.config, model.named_parameters()
@@ -42,7 +40,7 @@ class AdapterGradient:
             self.at.setdefault(place.matrix, []).append(place)
         self.first = min(place.layer for place in places)
         self.size = sum(place.size for place in places)
-        self.halves = [fast.Workspace(self.dtype), fast.Workspace(self.dtype)]
+        self.workspaces = [fast.Workspace(self.dtype) for _ in range(MOST_PARTS)]
         self.rotation: fast.Rotation | None = None
 
     def __call__(
@@ -57,25 +55,21 @@ class AdapterGradient:
         parameters [P']; ids, targets int [B, T]; weights [B, T] beside the targets, or None.
         """
         shares = fast.shares(targets, weights)  # [B, T]
-        found = self._in_halves(
-            lambda which, rows: self._half(
+        found = self._in_parts(
+            lambda which, rows: self._part(
                 which, parameters, ids[rows], targets[rows], shares[rows].astype(self.dtype)
             ),
             ids,
         )
         return sum(loss for loss, _ in found), sum(gradient for _, gradient in found)
 
-    def _in_halves(self, work, ids):
-        """Run work(which, rows) on both halves of the batch, if it is large; return the results."""
+    def _in_parts(self, work, ids):
+        """Run work(which, rows) on all parts of the batch; return the results."""
         B, T = ids.shape
         self._make_tables(T)
-        middle = (B + 1) // 2
-        with one_core_a_product():
-            if B * T * self.config.dim < SPLIT_FROM or B == 1:
-                return [work(0, slice(0, B))]
-            with fast.quick_turns():
-                other = second_thread().submit(work, 1, slice(middle, B))
-                return [work(0, slice(0, middle)), other.result()]
+        parts = parts_of(B, T, self.config.dim)
+        with one_core_a_product(), quick_turns():
+            return on_all_cores(lambda i: work(i, parts[i]), len(parts))
 
     def _make_tables(self, T):
         """Angles for positions up to T; a real model's seq_len would make them 100 MB large."""
@@ -88,10 +82,10 @@ class AdapterGradient:
         factors = cut(self.places, parameters)
 
         def work(which, rows):
-            x = self._up(self.halves[which], factors, ids[rows])  # [N, D]
+            x = self._up(self.workspaces[which], factors, ids[rows])  # [N, D]
             np.matmul(x, self._output().T, out=logits[rows].reshape(len(x), -1))
 
-        self._in_halves(work, ids)
+        self._in_parts(work, ids)
         return logits
 
     def _output(self):
@@ -114,7 +108,7 @@ class AdapterGradient:
             normed = fast.norm_rows(x, w[layer + "attention_norm"], eps, ws, kept + "1")  # [N, D]
             qkv = ws(kept + "qkv", N, wide)
             self._matrix(normed, layer + "qkv", factors, qkv, ws)
-            self.rotation.turn(qkv, B, T, ws)
+            fast.turn(qkv, self.rotation, B, T, ws)
             heads = ws(kept + "heads", N, D)
             fast.attend(*self.rotation.split(qkv, B, T), self.rotation.group(heads, B, T), ws, kept)
             x += self._matrix(heads, layer + "attention_out", factors, small, ws)
@@ -137,9 +131,9 @@ class AdapterGradient:
 
     # --- and back -----------------------------------------------------------------------------
 
-    def _half(self, which, parameters, ids, targets, shares):
+    def _part(self, which, parameters, ids, targets, shares):
         """Loss and gradient [P'] of some rows; shares [B, T]: what each position counts."""
-        ws, gradient = self.halves[which], np.zeros(self.size, self.dtype)
+        ws, gradient = self.workspaces[which], np.zeros(self.size, self.dtype)
         factors, g = cut(self.places, parameters), cut(self.places, gradient)
         normed = self._up(ws, factors, ids)  # [N, D]
         rows = np.flatnonzero(targets >= 0)  # [M]: they alone meet the vocabulary
@@ -178,8 +172,11 @@ class AdapterGradient:
             qkv = ws(layer + "qkv", N, w[layer + "qkv"].shape[1])
             d_qkv = ws("d_qkv", *qkv.shape)
             split, group = self.rotation.split, self.rotation.group
-            fast.attend_backward(group(dy, B, T), split(qkv, B, T), split(d_qkv, B, T), ws, layer)
-            self.rotation.turn(d_qkv, B, T, ws, back=True)
+            y = group(ws(layer + "heads", N, D), B, T)
+            fast.attend_backward(
+                group(dy, B, T), y, split(qkv, B, T), split(d_qkv, B, T), ws, layer
+            )
+            fast.turn(d_qkv, self.rotation, B, T, ws, back=True)
             more = i > self.first  # below the first layer with an adapter nothing learns
             dy = self._hand_on(d_qkv, layer + "qkv", factors, g, small if more else None, ws)
             self._first_factor(ws(layer + "1normed", N, D), layer + "qkv", g, ws)

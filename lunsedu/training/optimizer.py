@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lunsedu.model.fast.forms import compiled
+
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
@@ -106,6 +108,11 @@ class AdamW:
         # the means start at 0, so early on they are too small by these factors
         m_scale = 1 / (1 - beta1**self.step)
         v_scale = 1 / (1 - beta2**self.step)
+        if loops := compiled(parameters.dtype):
+            decays = np.broadcast_to(self.decays, parameters.shape)  # [P]
+            numbers = beta1, beta2, m_scale, v_scale, self.eps, lr, lr * self.weight_decay
+            loops.adamw(parameters, gradient, self.m, self.v, decays, *numbers)
+            return
         for start in range(0, len(parameters), BLOCK):
             block = slice(start, start + BLOCK)
             p, g, m, v = parameters[block], gradient[block], self.m[block], self.v[block]

@@ -1,22 +1,31 @@
-"""One training step (forward, backward, clip, AdamW): lunsedu beside the same model in PyTorch.
+"""One training step (forward, backward, clip, AdamW): lunsedu beside the same model elsewhere.
 
     python tests/benchmarks/training_step.py [--rounds 60] [--threads 2] [--size 32x32]
+        [--rivals eager fused compile jax]
 
-PyTorch runs eagerly, in float32, with what it offers for the purpose: one matrix for query, key
-and value and one for both halves of the gate, scaled_dot_product_attention, and AdamW both in its
-default form and fused. Before the race the script checks that both sides give the same loss and
-the same gradient for the same weights.
+All run in float32: PyTorch eagerly, with AdamW in its default form and fused; PyTorch compiled
+(torch.compile); JAX compiled (jit); and lunsedu both in numpy and with compiled loops
+(lunsedu.model.fast.forms.use_compiled). Before the race the script checks that all give the same loss
+and the same gradient for the same weights. What compiling takes is told apart: it happens once.
 """
+
+import functools
 
 import numpy as np
 from side_by_side import Rival, arguments, machine, race, report, set_threads
+from training_rivals import DECAY, LR, MAX_NORM, in_jax, in_torch
 
 SIZES = {  # batch, time, and the model
     "8x16": (8, 16, dict(vocab_size=512, dim=64, hidden_dim=176, num_layers=2, num_heads=4)),
     "32x32": (32, 32, dict(vocab_size=512, dim=64, hidden_dim=176, num_layers=2, num_heads=4)),
     "32x64": (32, 64, dict(vocab_size=1000, dim=128, hidden_dim=352, num_layers=4, num_heads=4)),
 }
-LR, DECAY, MAX_NORM = 1e-4, 0.01, 1.0
+RIVALS = {  # name, the packages, and the function with its arguments behind (start, threads)
+    "eager": ("PyTorch", "torch", in_torch, False),
+    "fused": ("PyTorch, AdamW fused", "torch", in_torch, True),
+    "compile": ("PyTorch, compiled", "torch", in_torch, True, True),
+    "jax": ("JAX, compiled", "jax", in_jax),
+}
 
 
 def start(size):
@@ -30,10 +39,12 @@ def start(size):
     return model, ids[:, :-1].copy(), ids[:, 1:].copy()
 
 
-def ours(size):
-    """lunsedu: facts are the loss and the gradient by name."""
+def ours(size, compiled=False):
+    """lunsedu, in numpy or with compiled loops: facts are the loss and the gradient by name."""
+    from lunsedu.model.fast.forms import use_compiled
     from lunsedu.training import clip_gradient, new_optimizer
 
+    use_compiled(compiled)
     model, ids, targets = start(size)
     loss, gradient = model.loss_and_gradient(ids, targets)
     optimizer = new_optimizer(model, weight_decay=DECAY)
@@ -44,99 +55,6 @@ def ours(size):
         optimizer.update(model.parameters, gradient, LR)
 
     return (loss, model.named_gradients(gradient.copy())), step
-
-
-def theirs(size, threads, fused):
-    """PyTorch: the same facts."""
-    import torch
-
-    torch.set_num_threads(threads)
-    model, ids, targets = start(size)
-    module = torch_llama(model.config)
-    with torch.no_grad():
-        for name, weight in named(module).items():
-            weight.copy_(torch.from_numpy(model.named_parameters()[name]))
-    ids, targets = torch.from_numpy(ids), torch.from_numpy(targets)
-    groups = [
-        {"params": [p for p in module.parameters() if p.ndim > 1], "weight_decay": DECAY},
-        {"params": [p for p in module.parameters() if p.ndim == 1], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=LR, betas=(0.9, 0.99), fused=fused or None)
-
-    def forward_backward():
-        logits = module(ids)
-        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
-        optimizer.zero_grad()
-        loss.backward()
-        return loss
-
-    def step():
-        forward_backward()
-        torch.nn.utils.clip_grad_norm_(module.parameters(), MAX_NORM)
-        optimizer.step()
-
-    loss = forward_backward()
-    gradients = {name: g.numpy().copy() for name, g in named(module, gradient=True).items()}
-    return (loss.item(), gradients), step
-
-
-def named(module, gradient=False):
-    """The weights (or gradients) under lunsedu's names and in its orientation, [in, out]."""
-    found = {}
-    for name, parameter in module.named_parameters():
-        value = parameter.grad if gradient else parameter.data
-        short = name.removesuffix(".weight")
-        found[short] = value.T if value.ndim > 1 and short != "embedding" else value
-    return found
-
-
-def torch_llama(c):
-    """The same model as a torch module (tied embeddings, as many key heads as heads)."""
-    import torch
-    from torch import nn
-    from torch.nn import functional as F
-
-    H, K = c.num_heads, c.head_dim
-    angles = torch.arange(c.seq_len)[:, None] * c.rope_theta ** (-2 * torch.arange(K // 2) / K)
-    cos, sin = (torch.cat([f(angles)] * 2, dim=1) for f in (torch.cos, torch.sin))  # [T, K]
-
-    def rotate(x):  # [B, H, T, K]
-        T = x.shape[2]
-        left, right = x.chunk(2, dim=-1)
-        return x * cos[:T] + torch.cat([-right, left], dim=-1) * sin[:T]
-
-    class Block(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.attention_norm = nn.RMSNorm(c.dim, eps=c.norm_eps)
-            self.qkv = nn.Linear(c.dim, 3 * c.dim, bias=False)
-            self.attention_out = nn.Linear(c.dim, c.dim, bias=False)
-            self.mlp_norm = nn.RMSNorm(c.dim, eps=c.norm_eps)
-            self.gate_up = nn.Linear(c.dim, 2 * c.hidden_dim, bias=False)
-            self.down = nn.Linear(c.hidden_dim, c.dim, bias=False)
-
-        def forward(self, x):
-            B, T, D = x.shape
-            q, k, v = self.qkv(self.attention_norm(x)).view(B, T, 3, H, K).permute(2, 0, 3, 1, 4)
-            y = F.scaled_dot_product_attention(rotate(q), rotate(k), v, is_causal=True)
-            x = x + self.attention_out(y.transpose(1, 2).reshape(B, T, D))
-            gate, up = self.gate_up(self.mlp_norm(x)).chunk(2, dim=-1)
-            return x + self.down(F.silu(gate) * up)
-
-    class Llama(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.embedding = nn.Embedding(c.vocab_size, c.dim)
-            self.layers = nn.ModuleList(Block() for _ in range(c.num_layers))
-            self.final_norm = nn.RMSNorm(c.dim, eps=c.norm_eps)
-
-        def forward(self, ids):
-            x = self.embedding(ids)
-            for layer in self.layers:
-                x = layer(x)
-            return F.linear(self.final_norm(x), self.embedding.weight)
-
-    return Llama()
 
 
 def check(ours, theirs):
@@ -151,17 +69,22 @@ def check(ours, theirs):
 def main():
     parser = arguments(__doc__, rounds=60)
     parser.add_argument("--size", choices=SIZES, help="only this one")
+    parser.add_argument("--rivals", nargs="+", choices=RIVALS, default=list(RIVALS))
     options = parser.parse_args()
     set_threads(options.threads)
-    machine(options, ["numpy", "torch"])
+    machine(options, ["numpy", "numba", *sorted({RIVALS[key][1] for key in options.rivals})])
     for size in [options.size] if options.size else SIZES:
-        rivals = {
-            "lunsedu": Rival(ours, size),
-            "PyTorch": Rival(theirs, size, options.threads, False),
-            "PyTorch, AdamW fused": Rival(theirs, size, options.threads, True),
-        }
-        check(rivals["lunsedu"].facts, rivals["PyTorch"].facts)
-        report(f"training step {size}", race(rivals, options.rounds, times=3))
+        rivals = {"lunsedu": Rival(ours, size), "lunsedu, compiled": Rival(ours, size, True)}
+        check(rivals["lunsedu"].facts, rivals["lunsedu, compiled"].facts)
+        for key in options.rivals:
+            name, _, work, *more = RIVALS[key]
+            rivals[name] = Rival(work, functools.partial(start, size), options.threads, *more)
+            check(rivals["lunsedu"].facts, rivals[name].facts)
+            if name.endswith("compiled"):
+                print(f"{name}: compiling took {rivals[name].facts[2]:.1f} s, once")
+        seconds = race(rivals, options.rounds, times=3)
+        for mine in ("lunsedu", "lunsedu, compiled"):
+            report(f"training step {size}", seconds, ours=mine)
         for rival in rivals.values():
             rival.stop()
 

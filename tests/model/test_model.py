@@ -7,6 +7,7 @@ import pytest
 from gradients import numeric_gradient, relative_error
 
 from lunsedu.model import KeyValueCache, Lunsformter, LunsformterConfig
+from lunsedu.model.fast import gradient as gradient_module
 
 GRADIENT_CASES = {
     "grouped heads": (
@@ -139,10 +140,12 @@ def test_bad_weights(weights, word):
 
 @pytest.mark.parametrize("kv_heads", [1, 2, 4])
 @pytest.mark.parametrize("tied", [True, False])
-def test_the_fast_form_equals_the_plain_one(kv_heads, tied):
+def test_the_fast_form_equals_the_plain_one(kv_heads, tied, monkeypatch):
+    monkeypatch.setattr(gradient_module, "SPLIT_FROM", 24 * 300)
+    monkeypatch.setattr(gradient_module, "PART", 24 * 100)
     model = small(dtype=np.float64, num_kv_heads=kv_heads, tie_embeddings=tied)
     model.parameters += 0.2 * np.random.default_rng(1).standard_normal(model.parameters.size)
-    for B, T in [(40, 16), (1, 16), (65, 7), (2, 3), (40, 16), (1, 1)]:  # grows, shrinks, splits
+    for B, T in [(40, 16), (1, 16), (65, 7), (2, 3), (40, 16), (1, 1)]:  # 6 parts, 1, 4, 1, 6, 1
         ids, targets = random_ids(B, T), random_ids(B, T, seed=1) - 1  # some are -1: ignored
         targets[0, 0] = 3
         loss, gradient = model.loss_and_gradient(ids, targets)

@@ -7,8 +7,8 @@ student reads layers.py and `Lunsformter.forward`. Nothing new is computed here.
   Queries and keys are turned together, the factor K^(-1/2) of the scores stands in the tables that
   turn the queries, results are written over their inputs, and nothing is kept for a way back.
 - **Large matrices are read once.** In a large model nearly all time goes into fetching weights:
-  see few_rows.py. One core alone can't fetch as fast as the memory gives, so two threads take half
-  of the hidden units each, and half of the vocabulary (numpy lets go of Python's lock meanwhile).
+  see few_rows.py. One core alone can't fetch as fast as the memory gives, so each takes its share
+  of the hidden units, and of the vocabulary (numpy lets go of Python's lock meanwhile).
 
 The tests hold this module against `Lunsformter.forward`.
 """
@@ -21,8 +21,8 @@ import numpy as np
 
 from lunsedu.model import layers
 from lunsedu.model.fast import few_rows
-from lunsedu.model.fast.gradient import wide_tables
-from lunsedu.model.fast.threads import one_core_a_product, second_thread
+from lunsedu.model.fast.rows import wide_tables
+from lunsedu.model.fast.threads import cores, on_all_cores, one_core_a_product
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -49,7 +49,7 @@ class FastStep:
         shape = (config.seq_len, -1, 2, config.head_dim // 2)
         self.cos, self.sin = (table.reshape(shape) for table in wide_tables(config, dtype))
         sizes = [self.output.size] + [gate_up.size for *_, gate_up, _ in self.layers]
-        self.two_threads = max(sizes) >= few_rows.LARGE
+        self.is_large = max(sizes) >= few_rows.LARGE
         # as arrays, since numpy would make one of a Python number each time
         self.share = np.array(1 / config.dim, dtype)
         self.eps = np.array(config.norm_eps, dtype)
@@ -59,7 +59,7 @@ class FastStep:
 
         Writes keys and values into the cache, but leaves cache.length to the caller.
         """
-        if self.two_threads and 1 < ids.size < few_rows.MANY_ROWS:
+        if self.is_large and 1 < ids.size < few_rows.MANY_ROWS:
             with one_core_a_product():
                 return self._read(ids, cache)
         return self._read(ids, cache)
@@ -120,7 +120,7 @@ def _attend(q, k, v, mask):
 def _feed_forward(x, gate_up, down):
     """swiglu_forward(x @ gate_up) @ down, for x [N, D] -> [N, D]."""
     F = len(down)
-    if not _needs_two_threads(x, gate_up):
+    if not _needs_threads(x, gate_up):
         y = few_rows.matmul(x, gate_up)  # [N, 2F]
         return few_rows.matmul(_swiglu(y[:, :F], y[:, F:]), down)
 
@@ -129,8 +129,7 @@ def _feed_forward(x, gate_up, down):
         up = few_rows.matmul(x, gate_up[:, F + a : F + b])  # [N, b-a]
         return few_rows.matmul(_swiglu(gate, up), down[a:b])  # [N, D]
 
-    one, other = _in_halves(part, F)
-    return one + other
+    return sum(_in_parts(part, F))
 
 
 def _swiglu(gate, up):
@@ -145,20 +144,19 @@ def _swiglu(gate, up):
 
 def _logits(x, output):
     """x [B, D] @ output [D, V] -> [B, V]."""
-    if not _needs_two_threads(x, output):
+    if not _needs_threads(x, output):
         return few_rows.matmul(x, output)
-    return np.concatenate(
-        _in_halves(lambda a, b: few_rows.matmul(x, output[:, a:b]), output.shape[1]), axis=1
-    )
+    parts = _in_parts(lambda a, b: few_rows.matmul(x, output[:, a:b]), output.shape[1])
+    return np.concatenate(parts, axis=1)
 
 
-def _needs_two_threads(x, w):
-    """True where fetching w takes longer than handing half of x [N, in] @ w [in, out] over."""
+def _needs_threads(x, w):
+    """True where fetching w takes longer than handing parts of x [N, in] @ w [in, out] over."""
     return w.size >= few_rows.LARGE and few_rows.is_slow(x, w)
 
 
-def _in_halves(work, count):
-    """Return work(0, middle) and work(middle, count), done at the same time."""
-    middle = count // 2
-    other = second_thread().submit(work, middle, count)
-    return work(0, middle), other.result()
+def _in_parts(work, count):
+    """Return the results of work(0, a), work(a, b), ..: one part for each core."""
+    parts = min(cores(), count)
+    cuts = [count * i // parts for i in range(parts + 1)]
+    return on_all_cores(lambda i: work(cuts[i], cuts[i + 1]), parts)
