@@ -5,8 +5,8 @@
 
 All run in float32: PyTorch eagerly, with AdamW in its default form and fused; PyTorch compiled
 (torch.compile); JAX compiled (jit); and lunsedu both in numpy and with compiled loops
-(lunsedu.model.fast.forms.use_compiled). Before the race the script checks that all give the same loss
-and the same gradient for the same weights. What compiling takes is told apart: it happens once.
+(lunsedu.model.fast.forms.use_compiled). Before the race the script checks that all give the same
+loss and gradient for the same weights. What compiling takes is told apart: it happens once.
 """
 
 import functools

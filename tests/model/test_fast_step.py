@@ -5,7 +5,7 @@ import pytest
 
 from lunsedu import layers
 from lunsedu.model import Lunsformter, LunsformterConfig
-from lunsedu.model.fast import few_rows, step, threads
+from lunsedu.model.fast import few_rows, forms, step, threads
 
 CASES = {
     "plain": dict(num_heads=4, num_kv_heads=4),
@@ -60,6 +60,17 @@ def everything_is_large(request, monkeypatch):
 @pytest.mark.parametrize("B", [1, 2, 5, few_rows.MANY_ROWS])
 def test_large_models_give_the_same_numbers_on_any_number_of_cores(case, B, everything_is_large):
     check_steps(make(np.float64, **CASES[case]), B, atol=1e-10)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("B", [2, 5])
+def test_compiled_loops_give_the_same_numbers(case, B, everything_is_large):
+    pytest.importorskip("numba")
+    forms.use_compiled()
+    try:
+        check_steps(make(np.float32, **CASES[case]), B, atol=1e-3)
+    finally:
+        forms.use_compiled(False)
 
 
 def test_a_large_model_lies_by_columns_and_is_the_same_model(monkeypatch):

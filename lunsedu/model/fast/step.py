@@ -21,6 +21,7 @@ import numpy as np
 
 from lunsedu.model import layers
 from lunsedu.model.fast import few_rows
+from lunsedu.model.fast.forms import compiled
 from lunsedu.model.fast.rows import wide_tables
 from lunsedu.model.fast.threads import cores, on_all_cores, one_core_a_product
 
@@ -124,7 +125,13 @@ def _feed_forward(x, gate_up, down):
         y = few_rows.matmul(x, gate_up)  # [N, 2F]
         return few_rows.matmul(_swiglu(y[:, :F], y[:, F:]), down)
 
+    loops = compiled(x.dtype)
+
     def part(a, b):  # hidden units a to b: their share of the sum
+        if loops:
+            y = np.empty_like(x)  # [N, D]
+            loops.feed_forward(x, gate_up.T, down.T, a, b, y)
+            return y
         gate = few_rows.matmul(x, gate_up[:, a:b])  # [N, b-a]
         up = few_rows.matmul(x, gate_up[:, F + a : F + b])  # [N, b-a]
         return few_rows.matmul(_swiglu(gate, up), down[a:b])  # [N, D]
