@@ -331,7 +331,7 @@ def _adamw(p, g, m, v, decays, beta1, beta2, m_scale, v_scale, eps, lr, decay):
 
 @compiled()
 def few_rows(x, columns, y):
-    """y [N, out] = x [N, in] @ w, for the columns of w as they lie, [out, in]: each is read once."""
+    """y [N, out] = x [N, in] @ w, by the columns of w, [out, in], each of which is read once."""
     N, inner = x.shape
     for o in range(len(columns)):
         for n in range(N):
