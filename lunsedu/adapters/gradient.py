@@ -23,7 +23,7 @@ import numpy as np
 from lunsedu.adapters.places import Place, cut
 from lunsedu.model import Lunsformter
 from lunsedu.model.fast import rows as fast
-from lunsedu.model.fast.gradient import MOST_PARTS, parts_of, quick_turns
+from lunsedu.model.fast.gradient import MOST_PARTS, SPLIT_FROM, parts_of, quick_turns
 from lunsedu.model.fast.threads import on_all_cores, one_core_a_product
 
 ROWS = 32  # of the feed-forward layer's rows at a time; few enough for the second-level cache
@@ -67,7 +67,8 @@ class AdapterGradient:
         """Run work(which, rows) on all parts of the batch; return the results."""
         B, T = ids.shape
         self._make_tables(T)
-        parts = parts_of(B, T, self.config.dim)
+        # wide models have more to do for each position than those for which SPLIT_FROM stands
+        parts = parts_of(B, T, self.config.dim, -(-SPLIT_FROM * 64 // self.config.dim))
         with one_core_a_product(), quick_turns():
             return on_all_cores(lambda i: work(i, parts[i]), len(parts))
 
@@ -172,10 +173,7 @@ class AdapterGradient:
             qkv = ws(layer + "qkv", N, w[layer + "qkv"].shape[1])
             d_qkv = ws("d_qkv", *qkv.shape)
             split, group = self.rotation.split, self.rotation.group
-            y = group(ws(layer + "heads", N, D), B, T)
-            fast.attend_backward(
-                group(dy, B, T), y, split(qkv, B, T), split(d_qkv, B, T), ws, layer
-            )
+            fast.attend_backward(group(dy, B, T), split(qkv, B, T), split(d_qkv, B, T), ws, layer)
             fast.turn(d_qkv, self.rotation, B, T, ws, back=True)
             more = i > self.first  # below the first layer with an adapter nothing learns
             dy = self._hand_on(d_qkv, layer + "qkv", factors, g, small if more else None, ws)

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from gradients import numeric_gradient, relative_error
 
-from lunsedu.adapters import LowRank
+from lunsedu.adapters import LowRank, gradient
 from lunsedu.model import Lunsformter, LunsformterConfig
 from lunsedu.model.fast import few_rows
-from lunsedu.model.fast import gradient as fast_gradient
 
 CASES = {
     "plain": (dict(num_heads=4), dict(rank=2, alpha=6)),
@@ -68,7 +67,7 @@ def test_against_finite_differences(case, weighted):
 @pytest.mark.parametrize("split", [10**9, 1], ids=["one thread", "two threads"])
 def test_against_the_full_gradient(case, split, monkeypatch):
     """y = x (W + s A B), so dA = s dW B.T and dB = s A.T dW."""
-    monkeypatch.setattr(fast_gradient, "SPLIT_FROM", split)
+    monkeypatch.setattr(gradient, "SPLIT_FROM", split)
     model, adapter = make(case)
     ids, targets = batch(B=5)
     loss, got = adapter.loss_and_gradient(ids, targets)
@@ -118,7 +117,7 @@ def test_the_models_own_numbers_stay_and_batches_of_other_sizes_leave_no_trace()
 
 
 def test_a_half_of_the_batch_may_have_no_target(monkeypatch):
-    monkeypatch.setattr(fast_gradient, "SPLIT_FROM", 1)
+    monkeypatch.setattr(gradient, "SPLIT_FROM", 1)
     _, adapter = make("plain")
     ids, targets = batch(B=4)
     targets[2:] = -1

@@ -62,15 +62,24 @@ def test_large_models_give_the_same_numbers_on_any_number_of_cores(case, B, ever
     check_steps(make(np.float64, **CASES[case]), B, atol=1e-10)
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("B", [2, 5])
-def test_compiled_loops_give_the_same_numbers(case, B, everything_is_large):
+@pytest.fixture
+def compiled():
     pytest.importorskip("numba")
     forms.use_compiled()
-    try:
-        check_steps(make(np.float32, **CASES[case]), B, atol=1e-3)
-    finally:
-        forms.use_compiled(False)
+    yield
+    forms.use_compiled(False)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("B", [1, 5])
+def test_compiled_loops_give_the_same_numbers(case, B, compiled):
+    check_steps(make(np.float32, **CASES[case]), B, atol=1e-3)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("B", [2, 5])
+def test_compiled_loops_of_large_models_do_too(case, B, compiled, everything_is_large):
+    check_steps(make(np.float32, **CASES[case]), B, atol=1e-3)
 
 
 def test_a_large_model_lies_by_columns_and_is_the_same_model(monkeypatch):
@@ -104,14 +113,32 @@ def test_changed_weights_count_at_once():
     np.testing.assert_allclose(after, model.forward(ids)[:, -1], atol=1e-10)
 
 
+def test_how_many_cores_there_are_changes_no_digit(monkeypatch):
+    for name in ("LARGE", "LONG"):
+        monkeypatch.setattr(few_rows, name, 1)
+    monkeypatch.setattr(few_rows, "COLUMNS", 8)
+    model = make(np.float32)
+    ids = ids_for(model, 5, 4)
+    found = []
+    for count in (1, 2, 3, 8):
+        for module in (step, threads):
+            monkeypatch.setattr(module, "cores", lambda count=count: count)
+        threads._pool.cache_clear()
+        cache = model.new_cache(5, 4)
+        found.append([model.step(ids[:, t : t + 1], cache) for t in range(4)])
+    threads._pool.cache_clear()
+    for other in found[1:]:
+        assert np.array_equal(found[0], other)
+
+
 def test_an_error_in_any_thread_is_raised(everything_is_large, monkeypatch):
     model = make(np.float64)
     ids = ids_for(model, 2, 1)
-    plain, parts, V = few_rows.matmul, step.cores(), model.config.vocab_size
-    last = V - V * (parts - 1) // parts  # columns of the output in the last part
+    plain, F = few_rows.matmul, model.config.hidden_dim
+    last = F - F * (step.PARTS - 1) // step.PARTS  # hidden units in the last part
 
     def fails(x, w):
-        if w.shape[1] == last:
+        if w.shape[0] == last:
             raise MemoryError("no room")
         return plain(x, w)
 

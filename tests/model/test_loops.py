@@ -72,7 +72,7 @@ def test_rotation_and_attention(H, G, T):
         do.attend(*split(qkv, B, T), group(y, B, T), ws, "a")
         dy, d_qkv = normal(B * T, H * 6, seed=1), np.empty_like(qkv)
         into = split(d_qkv, B, T)
-        do.attend_backward(group(dy, B, T), group(y, B, T), split(qkv, B, T), into, ws, "a")
+        do.attend_backward(group(dy, B, T), split(qkv, B, T), into, ws, "a")
         turned = d_qkv.copy()
         do.turn(d_qkv, rotation, B, T, ws, back=True)
         results.append((qkv, y, turned, d_qkv))

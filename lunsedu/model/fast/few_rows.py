@@ -17,7 +17,7 @@ The tests hold this module against x @ w. Measured in tests/benchmarks.
 
 import numpy as np
 
-from lunsedu.model.fast.forms import compiled
+from lunsedu.model.fast.forms import compiled_step
 
 MANY_ROWS = 12  # from here on one product is as fast
 LARGE = 2**18  # numbers in a matrix that no longer fits into fast memory
@@ -40,7 +40,7 @@ def matmul(x: np.ndarray, w: np.ndarray) -> np.ndarray:
     if not is_slow(x, w):
         return x @ w
     N, (inner, outer) = len(x), w.shape
-    if loops := compiled(x.dtype):
+    if loops := compiled_step(x.dtype):
         y = np.empty((N, outer), x.dtype)
         loops.few_rows(x, w.T, y)
         return y

@@ -1,4 +1,4 @@
-"""Which form of the passes of a training step is used: numpy's calls, or compiled loops.
+"""Which form of a step, of training or generating, is used: numpy's calls, or compiled loops.
 
 Both give the same numbers but for the last digits, which is why it is a choice that one makes and
 not a matter of what is installed: the same seed gives the same result, digit for digit, on every
@@ -12,34 +12,47 @@ import numpy as np
 from lunsedu.model.fast import rows
 
 _compiled: ModuleType | None = None
+_compiled_step: ModuleType | None = None
 
 
 def use_compiled(wanted: bool = True) -> None:
-    """From now on, let training run loops that are compiled (loops.py), in place of numpy's calls.
+    """From now on, let models run loops that are compiled, in place of numpy's calls.
 
-    It is for float32, the usual type; others go on as before. The first step of a process takes
-    some seconds more, on the first day, while numba compiles. False: back to numpy.
+    loops.py for training, step_loops.py for generating.
+
+    It is for float32, the usual type; others go on as before. The very first steps take some
+    seconds more, while numba compiles; it keeps the result for the next time. False: back to numpy.
 
     Raises ImportError, saying what to install, when numba is not there or does not fit the numpy
-    that is there.
+    that is there; RuntimeError when it finds no folder to keep what it compiled.
     """
-    global _compiled
+    global _compiled, _compiled_step
     if not wanted:
-        _compiled = None
+        _compiled = _compiled_step = None
         return
     try:
-        from lunsedu.model.fast import loops
+        from lunsedu.model.fast import loops, step_loops
     except ImportError as error:
         raise ImportError(
             f'compiled loops need numba ({error}): pip install "lunsedu[fast]", or go on without'
             " them, for the numbers are the same"
         ) from None
-    _compiled = loops
+    except RuntimeError as error:
+        raise RuntimeError(
+            f"numba finds no folder to keep what it compiled ({error}): set NUMBA_CACHE_DIR to one"
+            " that you may write into"
+        ) from None
+    _compiled, _compiled_step = loops, step_loops
 
 
 def compiled(dtype: np.dtype) -> ModuleType | None:
     """Return loops.py where it is wanted and made for this type, else None."""
     return _compiled if dtype == np.float32 else None
+
+
+def compiled_step(dtype: np.dtype) -> ModuleType | None:
+    """Return step_loops.py where it is wanted and made for this type, else None."""
+    return _compiled_step if dtype == np.float32 else None
 
 
 def form(dtype: np.dtype) -> ModuleType:

@@ -8,7 +8,8 @@ A student reads layers.py; `fit` runs this. Nothing new is computed here. What i
   while it computes. The matrix library is told to use one thread for each part: its own threads
   wait for each other at every small product. How many parts there are is a matter of the batch
   alone, so that the same seed gives the same numbers on any number of cores.
-- **Fewer passes over each array**: rows.py; or compiled loops, where one asks for them: loops.py.
+- **Each layer works on rows that lie in these arrays**: rows.py; or, where one asks for them, by
+  compiled loops that go over each array once: loops.py.
 
 The tests hold this module against layers.py, for every parameter.
 """
@@ -31,20 +32,20 @@ if TYPE_CHECKING:
 
     from lunsedu.model.config import LunsformterConfig
 
-# Numbers in the residual stream, N * D:
-SPLIT_FROM = 24 * 1024  # below, waiting for each other costs two threads more than they save
-PART = 64 * 1024  # of a part, where there are more than two; larger ones gain nothing
+SPLIT_FROM = 384  # positions in a batch: below this, waiting for each other costs two threads more
+PART = 64 * 1024  # numbers in the residual stream, N * D, of a part, where there are more than two
 MOST_PARTS = 8
 
 
-def parts_of(B: int, T: int, D: int) -> list[slice]:
-    """Cut a batch of B texts into parts.
+def parts_of(B: int, T: int, D: int, split_from: int = 0) -> list[slice]:
+    """Cut a batch of B texts into parts; into one below `split_from` positions (0: SPLIT_FROM).
 
     >>> parts_of(8, 16, 64), parts_of(32, 32, 64)
     ([slice(0, 8, None)], [slice(0, 16, None), slice(16, 32, None)])
     """
-    size = B * T * D
-    count = 1 if size < SPLIT_FROM else min(max(2, size // PART), MOST_PARTS, B)
+    if B * T < (split_from or SPLIT_FROM):
+        return [slice(0, B)]
+    count = min(max(2, B * T * D // PART), MOST_PARTS, B)
     cuts = [-(-B * i // count) for i in range(count + 1)]
     return [slice(a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
 
@@ -155,7 +156,7 @@ class FastGradient:
             dy = np.matmul(dx, w[layer + "attention_out"].T, out=small)
             qkv, d_qkv = split(ws(layer + "qkv", N, W), B, T), ws("d_qkv", N, W)
             into = split(d_qkv, B, T)
-            do.attend_backward(group(dy, B, T), group(y, B, T), qkv, into, ws, layer)
+            do.attend_backward(group(dy, B, T), qkv, into, ws, layer)
             do.turn(d_qkv, self.rotation, B, T, ws, back=True)
             np.matmul(ws(layer + "1normed", N, D).T, d_qkv, out=g[layer + "qkv"])
             dy = np.matmul(d_qkv, w[layer + "qkv"].T, out=small)

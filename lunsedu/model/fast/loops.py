@@ -181,13 +181,12 @@ def _softmax(scores):
 
 def attend_backward(
     dy: np.ndarray,
-    y: np.ndarray,
     qkv: tuple[np.ndarray, ...],
     d_qkv: tuple[np.ndarray, ...],
     ws: Workspace,
     layer: str,
 ) -> None:
-    """Fill the views of d_qkv from dy and y [B, G, H/G, T, K] and the views of qkv."""
+    """Fill the views of d_qkv from dy [B, G, H/G, T, K] and the views of qkv."""
     (q, k, v), (dq, dk, dv) = qkv, d_qkv
     B, G, R, T, K = q.shape
     weights = ws(layer + "weights", B, G, R, T, T)
@@ -324,42 +323,3 @@ def _adamw(p, g, m, v, decays, beta1, beta2, m_scale, v_scale, eps, lr, decay):
         v[i] += (g[i] * g[i] - v[i]) * (f32(1) - beta2)
         kept = p[i] - p[i] * decay * decays[i]
         p[i] = kept - lr * m_scale * m[i] / (np.sqrt(v[i] * v_scale) + eps)
-
-
-# --- few rows, for generating ---------------------------------------------------------------------
-
-
-@compiled()
-def few_rows(x, columns, y):
-    """y [N, out] = x [N, in] @ w, by the columns of w, [out, in], each of which is read once."""
-    N, inner = x.shape
-    for o in range(len(columns)):
-        for n in range(N):
-            total = f32(0)
-            for i in range(inner):
-                total += x[n, i] * columns[o, i]
-            y[n, o] = total
-
-
-@compiled()
-def feed_forward(x, gate_up, down, a, b, y):
-    """Hidden units a to b of the feed-forward network: their share of the sum, x, y [N, D].
-
-    gate_up [2F, D] and down [D, F] by their columns, as they lie.
-    """
-    (N, D), F = x.shape, down.shape[1]
-    hidden = np.empty((N, b - a), x.dtype)
-    for f in range(a, b):
-        for n in range(N):
-            gate, up = f32(0), f32(0)
-            for d in range(D):
-                gate += x[n, d] * gate_up[f, d]
-                up += x[n, d] * gate_up[F + f, d]
-            hidden[n, f - a] = gate * up / (f32(1) + exp(-gate))
-    for d in range(D):
-        row = down[d, a:b]
-        for n in range(N):
-            total = f32(0)
-            for f in range(b - a):
-                total += hidden[n, f] * row[f]
-            y[n, d] = total

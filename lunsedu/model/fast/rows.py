@@ -1,11 +1,8 @@
 """The layers of layers.py on rows that lie in arrays made beforehand: the pieces of gradient.py.
 
 Rows are positions: those of some texts. Each function says what it leaves in its workspace for its
-own way back. Each pass over an array costs time, so passes are saved where the formula allows it:
+own way back.
 
-- **Attention divides by the sum of the weights last**, when it has K numbers for a position in
-  place of T weights. On the way back the competition between the weights, sum(d_weights * weights),
-  is dy @ y, again a sum over K numbers (Dao et al. 2022, "FlashAttention", appendix B.2).
 - **Attention weights are stored keys first**, [.., S, T]: sums and maxima over the keys then run
   along rows that lie together in memory.
 - **Rotary positions work on whole rows** of queries and keys, with tables as wide as these rows,
@@ -104,7 +101,7 @@ def norm_rows(x: np.ndarray, gain: np.ndarray, eps: float, ws: Workspace, name: 
     """RMSNorm of x [N, D]; leaves unit [N, D] and scale [N, 1] under its name."""
     N, D = x.shape
     scale, unit = ws(name + "scale", N, 1), ws(name + "unit", N, D)
-    np.vecdot(x, x, out=scale[:, 0])
+    np.einsum("nd,nd->n", x, x, out=scale[:, 0])
     scale /= D
     scale += eps
     np.sqrt(scale, out=scale)
@@ -126,13 +123,13 @@ def norm_rows_backward(
     Fills d_gain [D]; None: the gain is frozen, and nobody asks for its gradient.
     """
     N, D = dy.shape
-    scale, unit = ws(name + "scale", N, 1), ws(name + "unit", N, D)
-    product = np.multiply(dy, unit, out=ws("dy * unit", N, D))
+    scale, unit, shared = ws(name + "scale", N, 1), ws(name + "unit", N, D), ws("shared", N, 1)
     if d_gain is not None:
-        np.sum(product, axis=0, out=d_gain)
-    shared = product @ (gain / D)  # [N]
+        np.einsum("nd,nd->d", dy, unit, out=d_gain)
     dy *= gain
-    unit *= shared[:, None]  # the last use of unit
+    np.einsum("nd,nd->n", dy, unit, out=shared[:, 0])
+    shared /= D
+    unit *= shared  # the last use of unit
     dy -= unit
     dy *= scale
     dx += dy
@@ -141,47 +138,47 @@ def norm_rows_backward(
 def attend(
     q: np.ndarray, k: np.ndarray, v: np.ndarray, y: np.ndarray, ws: Workspace, layer: str
 ) -> None:
-    """Causal attention of q [B, G, H/G, T, K] over k, v [B, G, 1, T, K]; fills y like q.
-
-    Leaves weights [B, G, H/G, S, T], keys first, and what they must be multiplied by to sum to 1.
-    """
+    """Causal attention; leaves the weights, keys first, [B, G, H/G, S, T]; fills y like q."""
     T = q.shape[3]
     weights = ws(layer + "weights", *q.shape[:3], T, T)
     np.matmul(k, q.swapaxes(-1, -2), out=weights)
     weights += _future(T, weights.dtype.str)  # [S, T]
-    weights -= np.max(weights, axis=-2, keepdims=True, out=ws("top", *q.shape[:3], 1, T))
+    edge = ws("edge", *q.shape[:3], 1, T)
+    np.max(weights, axis=-2, keepdims=True, out=edge)
+    weights -= edge
     np.exp(weights, out=weights)
-    share = ws(layer + "share", *q.shape[:3], 1, T)
-    np.sum(weights, axis=-2, keepdims=True, out=share)
-    np.divide(1, share, out=share)
+    np.sum(weights, axis=-2, keepdims=True, out=edge)
+    np.divide(1, edge, out=edge)
+    weights *= edge
     np.matmul(weights.swapaxes(-1, -2), v, out=y)
-    y *= share.swapaxes(-1, -2)
 
 
 def attend_backward(
     dy: np.ndarray,
-    y: np.ndarray,
     qkv: tuple[np.ndarray, ...],
     d_qkv: tuple[np.ndarray, ...],
     ws: Workspace,
     layer: str,
 ) -> None:
-    """Fill the views of d_qkv from dy and y [B, G, H/G, T, K] and the views of qkv."""
+    """Fill the views of d_qkv from dy [B, G, H/G, T, K] and the views of qkv."""
     (q, k, v), (dq, dk, dv) = qkv, d_qkv
     B, G, R, T, K = q.shape
-    weights, share = ws(layer + "weights", B, G, R, T, T), ws(layer + "share", B, G, R, 1, T)
-    scaled = np.multiply(dy, share.swapaxes(-1, -2), out=ws("scaled dy", *q.shape))
-    d_scores = ws("d_scores", B, G, R, T, T)
-    np.matmul(v, scaled.swapaxes(-1, -2), out=d_scores)  # [B, G, R, S, T], of the weights so far
-    d_scores -= np.vecdot(scaled, y)[:, :, :, None]  # the competition between the weights
-    d_scores *= weights
-    np.matmul(d_scores.swapaxes(-1, -2), k, out=dq)
+    weights, d_weights = ws(layer + "weights", B, G, R, T, T), ws("d_weights", B, G, R, T, T)
+    np.matmul(v, dy.swapaxes(-1, -2), out=d_weights)  # [B, G, R, S, T]
     if R == 1:
-        np.matmul(d_scores, q, out=dk)
-        np.matmul(weights, scaled, out=dv)
-    else:  # sums over the heads of a group
-        np.sum(np.matmul(d_scores, q), axis=2, keepdims=True, out=dk)
-        np.sum(np.matmul(weights, scaled), axis=2, keepdims=True, out=dv)
+        np.matmul(weights, dy, out=dv)
+    else:
+        np.sum(np.matmul(weights, dy), axis=2, keepdims=True, out=dv)  # over the heads of a group
+    d_weights *= weights
+    edge = ws("edge", B, G, R, 1, T)
+    np.sum(d_weights, axis=-2, keepdims=True, out=edge)
+    weights *= edge  # the last use of the weights
+    d_weights -= weights  # now the gradient of the scores
+    np.matmul(d_weights.swapaxes(-1, -2), k, out=dq)
+    if R == 1:
+        np.matmul(d_weights, q, out=dk)
+    else:
+        np.sum(np.matmul(d_weights, q), axis=2, keepdims=True, out=dk)
 
 
 @cache
@@ -192,15 +189,12 @@ def _future(T, dtype):
 
 
 def sigmoid_rows(x: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """Fill out with 1 / (1 + exp(-x)); both [N, F]. exp is faster than the tanh of layers.py.
-
-    Where exp(-x) is too large for a number, it becomes inf, and the result 0, as it should be.
-    """
-    np.negative(x, out=out)
-    with np.errstate(over="ignore"):
-        np.exp(out, out=out)
-    out += 1
-    return np.divide(1, out, out=out)
+    """Fill out with 1 / (1 + exp(-x)), by tanh, which cannot overflow; both [N, F]."""
+    np.multiply(x, 0.5, out=out)
+    np.tanh(out, out=out)
+    out *= 0.5
+    out += 0.5
+    return out
 
 
 def swiglu_rows(gate_up: np.ndarray, ws: Workspace, layer: str) -> np.ndarray:
@@ -247,7 +241,9 @@ def cross_entropy_rows(
     N = targets.size
     rows = np.arange(N)
     at = np.maximum(targets, 0)  # an ignored target points at token 0, with weight 0
-    logits -= np.max(logits, axis=1, keepdims=True, out=ws("top of logits", N, 1))
+    edge = ws("edge of logits", N, 1)
+    np.max(logits, axis=1, keepdims=True, out=edge)
+    logits -= edge
     at_target = logits[rows, at]  # [N], before the exponential takes its place
     np.exp(logits, out=logits)
     total_exp = np.einsum("nv->n", logits)  # [N]
@@ -258,16 +254,9 @@ def cross_entropy_rows(
     return loss
 
 
-def add_rows(table: np.ndarray, ids: np.ndarray, rows: np.ndarray) -> None:
-    """table[ids] += rows, where an id that occurs twice counts twice: [V, D], [N], [N, D].
-
-    Number by number, not row by row: np.add.at has a fast path for that.
-
-    >>> table = np.zeros((3, 2))
-    >>> add_rows(table, np.array([2, 0, 2]), np.array([[1.0, 2.0], [3.0, 4.0], [10.0, 20.0]]))
-    >>> table.tolist()
-    [[3.0, 4.0], [0.0, 0.0], [11.0, 22.0]]
-    """
-    D = table.shape[1]
-    places = ids[:, None] * D + np.arange(D)  # [N, D], in the table's memory
-    np.add.at(table.reshape(-1), places.reshape(-1), rows.reshape(-1))
+def add_rows(table, ids, rows):
+    """table[ids] += rows, where an id that occurs twice counts twice: [V, D], [N], [N, D]."""
+    order = np.argsort(ids, kind="stable")  # [N]
+    ordered = ids[order]  # [N]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    table[ordered[starts]] += np.add.reduceat(rows[order], starts, axis=0)

@@ -21,7 +21,7 @@ import numpy as np
 
 from lunsedu.model import layers
 from lunsedu.model.fast import few_rows
-from lunsedu.model.fast.forms import compiled
+from lunsedu.model.fast.forms import compiled_step
 from lunsedu.model.fast.rows import wide_tables
 from lunsedu.model.fast.threads import cores, on_all_cores, one_core_a_product
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from lunsedu.model.cache import KeyValueCache
     from lunsedu.model.config import LunsformterConfig
 
+# Of the feed-forward layer's sum. Not a matter of how many cores there are: that would show in the
+# last digits, and, where two tokens are close, in the text.
+PARTS = 4
 NAMES = ("attention_norm", "qkv", "attention_out", "mlp_norm", "gate_up", "down")
 
 
@@ -44,6 +47,7 @@ class FastStep:
         self.layers = [
             [weights[f"layers.{i}.{name}"] for name in NAMES] for i in range(config.num_layers)
         ]
+        self.kinds = tuple(zip(*self.layers, strict=True))  # the same by name
         self.embedding = weights["embedding"]  # [V, D]
         self.final_norm = weights["final_norm"]  # [D]
         self.output = weights["embedding" if config.tie_embeddings else "output"].T  # [D, V]
@@ -54,12 +58,21 @@ class FastStep:
         # as arrays, since numpy would make one of a Python number each time
         self.share = np.array(1 / config.dim, dtype)
         self.eps = np.array(config.norm_eps, dtype)
+        self.small_eps = np.float32(config.norm_eps)
 
     def __call__(self, ids: np.ndarray, cache: KeyValueCache) -> np.ndarray:
         """Read ids int [B, T] after what the cache holds; return the last logits [B, V].
 
         Writes keys and values into the cache, but leaves cache.length to the caller.
         """
+        loops = compiled_step(self.embedding.dtype)
+        if loops and not self.is_large and ids.shape[1] == 1:
+            at, x = cache.length, self.embedding.take(ids[:, 0], axis=0)  # [B, D]
+            position = self.cos[at], self.sin[at]  # [H+G, 2, K/2] each
+            loops.read_one_token(
+                x, cache.keys, cache.values, at, self.kinds, self.small_eps, *position
+            )
+            return loops.logits_of(x, self.final_norm, self.small_eps, self.output.T)  # [B, V]
         if self.is_large and 1 < ids.size < few_rows.MANY_ROWS:
             with one_core_a_product():
                 return self._read(ids, cache)
@@ -125,7 +138,7 @@ def _feed_forward(x, gate_up, down):
         y = few_rows.matmul(x, gate_up)  # [N, 2F]
         return few_rows.matmul(_swiglu(y[:, :F], y[:, F:]), down)
 
-    loops = compiled(x.dtype)
+    loops = compiled_step(x.dtype)
 
     def part(a, b):  # hidden units a to b: their share of the sum
         if loops:
@@ -136,7 +149,7 @@ def _feed_forward(x, gate_up, down):
         up = few_rows.matmul(x, gate_up[:, F + a : F + b])  # [N, b-a]
         return few_rows.matmul(_swiglu(gate, up), down[a:b])  # [N, D]
 
-    return sum(_in_parts(part, F))
+    return sum(_in_parts(part, F, PARTS))
 
 
 def _swiglu(gate, up):
@@ -153,7 +166,10 @@ def _logits(x, output):
     """x [B, D] @ output [D, V] -> [B, V]."""
     if not _needs_threads(x, output):
         return few_rows.matmul(x, output)
-    parts = _in_parts(lambda a, b: few_rows.matmul(x, output[:, a:b]), output.shape[1])
+    V = output.shape[1]
+    blocks = -(-V // few_rows.COLUMNS)  # cut between them, and the numbers are those of one piece
+    cuts = [min(few_rows.COLUMNS * (blocks * i // cores()), V) for i in range(cores() + 1)]
+    parts = on_all_cores(lambda i: few_rows.matmul(x, output[:, cuts[i] : cuts[i + 1]]), cores())
     return np.concatenate(parts, axis=1)
 
 
@@ -162,8 +178,7 @@ def _needs_threads(x, w):
     return w.size >= few_rows.LARGE and few_rows.is_slow(x, w)
 
 
-def _in_parts(work, count):
-    """Return the results of work(0, a), work(a, b), ..: one part for each core."""
-    parts = min(cores(), count)
+def _in_parts(work, count, parts):
+    """Return the results of work(0, a), work(a, b), ..: so many, by as many cores as there are."""
     cuts = [count * i // parts for i in range(parts + 1)]
     return on_all_cores(lambda i: work(cuts[i], cuts[i + 1]), parts)

@@ -1,0 +1,170 @@
+"""The functions of step.py once more, as plain loops that numba compiles.
+
+A small model's step spends nearly all its time on calling numpy: `read_one_token` is one call for
+all layers. A large one's spends it on fetching weights: `few_rows` and `feed_forward` fetch each
+once, and multiply it with all rows while it is there.
+
+The tests hold the step with these loops against `Lunsformter.forward`.
+"""
+
+import numpy as np
+
+from lunsedu.model.fast.loops import compiled, exp, f32
+
+# --- a small model: all layers in one call --------------------------------------------------------
+
+
+@compiled()
+def read_one_token(x, keys, values, start, weights, eps, cos, sin):
+    """Take x [B, D], one token a row at position `start`, through all layers, in place.
+
+    keys and values [L, B, G, capacity, K] get one position more. weights: six tuples of L arrays,
+    each kind of the layers' weights, [in, out]. cos and sin [H+G, 2, K/2] for this position; they
+    hold the signs of sin, and K^(-1/2) for the queries.
+    """
+    B, D = x.shape
+    L, _, G, _, K = keys.shape
+    norm1, qkv, out, norm2, gate_up, down = weights
+    H, F = D // K, down[0].shape[0]
+    y = np.empty((B, D), x.dtype)
+    heads = np.empty((B, (H + 2 * G) * K), x.dtype)
+    wide = np.empty((B, 2 * F), x.dtype)
+    hidden = np.empty((B, F), x.dtype)
+    for i in range(L):
+        _norm(x, norm1[i], eps, y)
+        _multiply(y, qkv[i], heads)
+        for b in range(B):
+            _turn(heads[b], cos, sin)
+            for g in range(G):
+                for j in range(K):
+                    keys[i, b, g, start, j] = heads[b, (H + g) * K + j]
+                    values[i, b, g, start, j] = heads[b, (H + G + g) * K + j]
+            for h in range(H):
+                g, q = h * G // H, heads[b, h * K : (h + 1) * K]
+                _attend(q, keys[i, b, g], values[i, b, g], start + 1, y[b, h * K : (h + 1) * K])
+        _multiply(y, out[i], heads[:, :D])
+        for b in range(B):
+            for d in range(D):
+                x[b, d] += heads[b, d]
+        _norm(x, norm2[i], eps, y)
+        _multiply(y, gate_up[i], wide)
+        for b in range(B):
+            for f in range(F):
+                hidden[b, f] = wide[b, f] * wide[b, F + f] / (f32(1) + exp(-wide[b, f]))
+        _multiply(hidden, down[i], y)
+        for b in range(B):
+            for d in range(D):
+                x[b, d] += y[b, d]
+
+
+@compiled()
+def logits_of(x, gain, eps, output):
+    """Return the logits [B, V] of the last x [B, D]; output is [V, D]."""
+    y = np.empty_like(x)
+    logits = np.empty((len(x), len(output)), x.dtype)
+    _norm(x, gain, eps, y)
+    few_rows(y, output, logits)
+    return logits
+
+
+@compiled()
+def _norm(x, gain, eps, y):
+    B, D = x.shape
+    for b in range(B):
+        size = f32(0)
+        for d in range(D):
+            size += x[b, d] * x[b, d]
+        scale = f32(1) / np.sqrt(size / f32(D) + eps)
+        for d in range(D):
+            y[b, d] = x[b, d] * scale * gain[d]
+
+
+@compiled()
+def _multiply(x, w, y):
+    """y [B, out] = x [B, in] @ w [in, out]: along the rows of w, as they lie, four at a time."""
+    (B, inner), outer = x.shape, w.shape[1]
+    y[:] = f32(0)
+    fours = inner - inner % 4
+    for i in range(0, fours, 4):
+        for b in range(B):
+            x0, x1, x2, x3 = x[b, i], x[b, i + 1], x[b, i + 2], x[b, i + 3]
+            for o in range(outer):
+                y[b, o] += x0 * w[i, o] + x1 * w[i + 1, o] + x2 * w[i + 2, o] + x3 * w[i + 3, o]
+    for i in range(fours, inner):
+        for b in range(B):
+            for o in range(outer):
+                y[b, o] += x[b, i] * w[i, o]
+
+
+@compiled()
+def _turn(row, cos, sin):
+    """Turn the queries and keys of one row [(H+2G)*K]."""
+    turned, _, half = cos.shape
+    for h in range(turned):
+        at = h * 2 * half
+        for j in range(half):
+            left, right = row[at + j], row[at + half + j]
+            row[at + j] = left * cos[h, 0, j] + right * sin[h, 0, j]
+            row[at + half + j] = right * cos[h, 1, j] + left * sin[h, 1, j]
+
+
+@compiled()
+def _attend(q, keys, values, S, y):
+    """y [K]: attention of one query [K], scaled already, over the first S keys and values."""
+    K = len(q)
+    scores = np.empty(S, q.dtype)
+    top = f32(-np.inf)
+    for s in range(S):
+        score = f32(0)
+        for j in range(K):
+            score += q[j] * keys[s, j]
+        scores[s] = score
+        top = max(top, score)
+    total = f32(0)
+    y[:] = f32(0)
+    for s in range(S):
+        weight = exp(scores[s] - top)
+        total += weight
+        for j in range(K):
+            y[j] += weight * values[s, j]
+    for j in range(K):
+        y[j] /= total
+
+
+# --- a large model: each weight is fetched once ---------------------------------------------------
+
+
+@compiled()
+def few_rows(x, columns, y):
+    """y [N, out] = x [N, in] @ w, by the columns of w, [out, in], each of which is read once."""
+    N, inner = x.shape
+    for o in range(len(columns)):
+        for n in range(N):
+            total = f32(0)
+            for i in range(inner):
+                total += x[n, i] * columns[o, i]
+            y[n, o] = total
+
+
+@compiled()
+def feed_forward(x, gate_up, down, a, b, y):
+    """Hidden units a to b of the feed-forward network: their share of the sum, x, y [N, D].
+
+    gate_up [2F, D] and down [D, F] by their columns, as they lie.
+    """
+    (N, D), F = x.shape, down.shape[1]
+    hidden = np.empty((N, b - a), x.dtype)
+    for f in range(a, b):
+        for n in range(N):
+            gate, up = f32(0), f32(0)
+            for d in range(D):
+                gate += x[n, d] * gate_up[f, d]
+                up += x[n, d] * gate_up[F + f, d]
+            hidden[n, f - a] = gate * up / (f32(1) + exp(-gate))
+    for d in range(D):
+        row = down[d, a:b]
+        for n in range(N):
+            total = f32(0)
+            for f in range(b - a):
+                total += hidden[n, f] * row[f]
+            y[n, d] = total
