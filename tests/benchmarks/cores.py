@@ -18,7 +18,7 @@ from training_step import SIZES, ours, start
 
 def parts(size, compiled, rounds):
     """Median seconds of each part of a batch, alone, and of the whole step on one core."""
-    from lunsedu.model.fast.forms import use_compiled
+    from lunsedu.model import use_compiled
     from lunsedu.model.fast.gradient import parts_of, shares
     from lunsedu.model.fast.threads import one_core_a_product
 

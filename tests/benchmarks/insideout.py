@@ -36,7 +36,7 @@ def endless_model():
 def ours(decoder, compiled=False, **options):
     """One of our decoders; the facts are the ids it found, all candidates counted."""
     from lunsedu import decoding
-    from lunsedu.model.fast.forms import use_compiled
+    from lunsedu.model import use_compiled
 
     use_compiled(compiled)
     model, tokenizer = endless_model()

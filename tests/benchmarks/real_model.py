@@ -28,7 +28,7 @@ def ours(pipe, folder, compiled):
 
     from lunsedu.interop.gguf_file import smollm2_file
     from lunsedu.interop.huggingface import from_gguf
-    from lunsedu.model.fast.forms import use_compiled
+    from lunsedu.model import use_compiled
 
     if compiled:
         use_compiled()

@@ -5,7 +5,7 @@
 
 All run in float32: PyTorch eagerly, with AdamW in its default form and fused; PyTorch compiled
 (torch.compile); JAX compiled (jit); and lunsedu both in numpy and with compiled loops
-(lunsedu.model.fast.forms.use_compiled). Before the race the script checks that all give the same
+(lunsedu.model.use_compiled). Before the race the script checks that all give the same
 loss and gradient for the same weights. What compiling takes is told apart: it happens once.
 """
 
@@ -41,7 +41,7 @@ def start(size):
 
 def ours(size, compiled=False):
     """lunsedu, in numpy or with compiled loops: facts are the loss and the gradient by name."""
-    from lunsedu.model.fast.forms import use_compiled
+    from lunsedu.model import use_compiled
     from lunsedu.training import clip_gradient, new_optimizer
 
     use_compiled(compiled)

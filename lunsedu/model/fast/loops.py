@@ -10,7 +10,7 @@ The tests hold each function against its namesake in rows.py.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
@@ -32,7 +32,7 @@ f32 = np.float32
 
 
 @intrinsic
-def _float_of(typing_context, bits):
+def _float_of(typing_context: Any, bits: Any = None) -> Any:
     """The float32 whose 32 bits are these of a whole number: its exponent begins at bit 23."""
 
     def generate(context, builder, signature, arguments):
@@ -42,7 +42,7 @@ def _float_of(typing_context, bits):
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def exp(x):
+def exp(x: Any) -> Any:
     """exp(x) in float32, to its last digit or two: 2^n * exp(r), where x = n ln 2 + r.
 
     Written out since a loop around it then does eight numbers at a time, which it cannot with the
@@ -289,7 +289,7 @@ def _cross_entropy(logits, targets, weight):
 
 
 @compiled()
-def add_rows(table, ids, rows):
+def add_rows(table: np.ndarray, ids: np.ndarray, rows: np.ndarray) -> None:
     """table[ids] += rows, where an id that occurs twice counts twice: [V, D], [N], [N, D]."""
     N, D = rows.shape
     for n in range(N):
@@ -300,7 +300,14 @@ def add_rows(table, ids, rows):
 # --- optimizer ------------------------------------------------------------------------------------
 
 
-def adamw(p, g, m, v, decays, *numbers: float) -> None:
+def adamw(
+    p: np.ndarray,
+    g: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    decays: np.ndarray,
+    *numbers: float,
+) -> None:
     """One step of AdamW (training/optimizer.py) for p, g, m, v and decays [P], on all cores.
 
     numbers: beta1, beta2, m_scale, v_scale, eps, lr, lr * weight_decay.

@@ -254,7 +254,7 @@ def cross_entropy_rows(
     return loss
 
 
-def add_rows(table, ids, rows):
+def add_rows(table: np.ndarray, ids: np.ndarray, rows: np.ndarray) -> None:
     """table[ids] += rows, where an id that occurs twice counts twice: [V, D], [N], [N, D]."""
     order = np.argsort(ids, kind="stable")  # [N]
     ordered = ids[order]  # [N]

@@ -15,7 +15,16 @@ from lunsedu.model.fast.loops import compiled, exp, f32
 
 
 @compiled()
-def read_one_token(x, keys, values, start, weights, eps, cos, sin):
+def read_one_token(
+    x: np.ndarray,
+    keys: np.ndarray,
+    values: np.ndarray,
+    start: int,
+    weights: tuple,
+    eps: float,
+    cos: np.ndarray,
+    sin: np.ndarray,
+) -> None:
     """Take x [B, D], one token a row at position `start`, through all layers, in place.
 
     keys and values [L, B, G, capacity, K] get one position more. weights: six tuples of L arrays,
@@ -58,7 +67,7 @@ def read_one_token(x, keys, values, start, weights, eps, cos, sin):
 
 
 @compiled()
-def logits_of(x, gain, eps, output):
+def logits_of(x: np.ndarray, gain: np.ndarray, eps: float, output: np.ndarray) -> np.ndarray:
     """Return the logits [B, V] of the last x [B, D]; output is [V, D]."""
     y = np.empty_like(x)
     logits = np.empty((len(x), len(output)), x.dtype)
@@ -135,7 +144,7 @@ def _attend(q, keys, values, S, y):
 
 
 @compiled()
-def few_rows(x, columns, y):
+def few_rows(x: np.ndarray, columns: np.ndarray, y: np.ndarray) -> None:
     """y [N, out] = x [N, in] @ w, by the columns of w, [out, in], each of which is read once."""
     N, inner = x.shape
     for o in range(len(columns)):
@@ -147,7 +156,9 @@ def few_rows(x, columns, y):
 
 
 @compiled()
-def feed_forward(x, gate_up, down, a, b, y):
+def feed_forward(
+    x: np.ndarray, gate_up: np.ndarray, down: np.ndarray, a: int, b: int, y: np.ndarray
+) -> None:
     """Hidden units a to b of the feed-forward network: their share of the sum, x, y [N, D].
 
     gate_up [2F, D] and down [D, F] by their columns, as they lie.
