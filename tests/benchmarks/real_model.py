@@ -127,7 +127,7 @@ def main():
 def export(folder):
     """Write the folder that transformers opens, in a process of its own to give memory back."""
     code = (
-        "from lunsedu import LunsformterModel; from lunsedu.gguf_file import smollm2_file\n"
+        "from lunsedu import LunsformterModel; from lunsedu.interop.gguf_file import smollm2_file\n"
         "import sys; LunsformterModel.from_gguf(smollm2_file()).save_pretrained(sys.argv[1])"
     )
     import subprocess
