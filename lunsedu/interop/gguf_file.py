@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lunsedu.interop.gguf_reading import read_header, read_tensor
+from lunsedu.interop.llama_config import check_length
 from lunsedu.model.config import LunsformterConfig
 from lunsedu.tokenizer.pretokenizer import OUR_PRE_TOKENIZER
 from lunsedu.tokenizer.tokenizer import Tokenizer
@@ -79,6 +80,7 @@ def read_gguf(
     try:
         _refuse_unsupported(field, tensors)
         config = _config(field, tied="lm_head.weight" not in tensors)
+        check_length(config)
         tokenizer = _tokenizer(field, config)
     except (ValueError, TypeError, IndexError, KeyError) as error:
         raise ValueError(f"{path} cannot be used: {error}") from None
@@ -222,7 +224,9 @@ def _read(path, tensor, name, config):
     try:
         array = read_tensor(path, tensor)  # [out, in]
     except (NotImplementedError, ValueError) as error:
-        raise ValueError(f"not supported: the weights {name} are quantised so: {error}") from None
+        raise ValueError(
+            f"{path}: not supported: the weights {name} are quantised so: {error}"
+        ) from None
     if name.endswith(("q_proj.weight", "k_proj.weight")):
         array = _half_a_head_apart(array, config.head_dim)
     return array
