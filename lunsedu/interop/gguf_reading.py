@@ -17,8 +17,9 @@ from __future__ import annotations
 import math
 import os
 import struct
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -31,7 +32,8 @@ STRING, ARRAY = 8, 9
 BLOCKS_IN_A_ROW = 256
 
 
-class Tensor(NamedTuple):
+@dataclass(frozen=True)
+class Tensor:
     """Where a tensor lies: its bytes are file[begin : begin + size]; shape as in numpy."""
 
     kind: Any  # gguf.GGMLQuantizationType
@@ -61,10 +63,8 @@ def read_header(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1):
             raise ValueError(f"an alignment of {alignment!r:.40}, which is no power of two")
         start = -(-file.tell() // alignment) * alignment
-        tensors = {
-            name: tensor._replace(begin=start + tensor.begin) for name, tensor in tensors.items()
-        }
         for name, tensor in tensors.items():
+            tensors[name] = tensor = replace(tensor, begin=start + tensor.begin)
             if tensor.begin + tensor.size > header.file_size:
                 raise ValueError(f"it ends before the weights {name!r:.80} do")
     return fields, tensors
