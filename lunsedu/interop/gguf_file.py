@@ -1,8 +1,7 @@
 """A GGUF file of a Llama model: its sizes, its tokenizer, and its weights as float32.
 
 GGUF is llama.cpp's format: one file with everything, the weights mostly quantised, that is, rounded
-to a few bits each with a common scale for every 32 of them. The package gguf reads the file and
-turns the weights back into float32.
+to a few bits each with a common scale for every 32 of them. Its bytes are read in gguf_reading.py.
 
 Two things lie there in another way than at Hugging Face, and are put back here:
 
@@ -19,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lunsedu.interop.gguf_reading import read_header, read_tensor
+from lunsedu.interop.llama_config import check_length
 from lunsedu.model.config import LunsformterConfig
 from lunsedu.tokenizer.pretokenizer import OUR_PRE_TOKENIZER
 from lunsedu.tokenizer.tokenizer import Tokenizer
@@ -67,26 +68,24 @@ def read_gguf(
     path = Path(file)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    reader = _open(path)
+    fields, tensors = _open(path)
+    tensors = {_their_name(name): tensor for name, tensor in tensors.items()}
+
+    def field(name, default=MISSING):
+        value = fields.get(name, default)
+        if value is MISSING:
+            raise ValueError(f"it does not say {name}")
+        return value
+
     try:
-        fields = {name: field.contents for name, field in reader.fields.items()}
-
-        def field(name, default=MISSING):
-            if name in fields:
-                return fields[name]()
-            if default is MISSING:
-                raise ValueError(f"it does not say {name}")
-            return default
-
-        tensors = {_their_name(tensor.name): tensor for tensor in reader.tensors}
         _refuse_unsupported(field, tensors)
         config = _config(field, tied="lm_head.weight" not in tensors)
+        check_length(config)
         tokenizer = _tokenizer(field, config)
     except (ValueError, TypeError, IndexError, KeyError) as error:
         raise ValueError(f"{path} cannot be used: {error}") from None
-    # A tensor's shape is written with the last axis first.
-    shapes = {name: tuple(map(int, tensor.shape[::-1])) for name, tensor in tensors.items()}
-    return config, tokenizer, shapes, lambda name: _read(tensors[name], name, config)
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    return config, tokenizer, shapes, lambda name: _read(path, tensors[name], name, config)
 
 
 def smollm2_file() -> Path:
@@ -108,14 +107,14 @@ def smollm2_file() -> Path:
 
 def _open(path):
     try:
-        from gguf import GGUFReader
+        import gguf  # noqa: F401
     except ImportError:
         raise ImportError(
             'to read GGUF files, install the package gguf: pip install "lunsedu[smollm2]"'
         ) from None
     try:
-        return GGUFReader(path)
-    except Exception as error:  # a damaged file makes the reader stumble in many ways
+        return read_header(path)
+    except (ValueError, KeyError, IndexError, OSError, RecursionError) as error:
         raise ValueError(
             f"{path} is not a whole GGUF file ({error}): it may be damaged or cut short; get"
             " another copy"
@@ -220,14 +219,14 @@ def _tokenizer(field, config):
     return tokenizer
 
 
-def _read(tensor, name, config):
+def _read(path, tensor, name, config):
     """Return a tensor as float32, its rows in Hugging Face's order."""
-    from gguf import dequantize
-
     try:
-        array = dequantize(tensor.data, tensor.tensor_type)  # [out, in]
+        array = read_tensor(path, tensor)  # [out, in]
     except (NotImplementedError, ValueError) as error:
-        raise ValueError(f"not supported: the weights {name} are quantised so: {error}") from None
+        raise ValueError(
+            f"{path}: not supported: the weights {name} are quantised so: {error}"
+        ) from None
     if name.endswith(("q_proj.weight", "k_proj.weight")):
         array = _half_a_head_apart(array, config.head_dim)
     return array

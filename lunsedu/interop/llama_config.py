@@ -133,6 +133,11 @@ def config_in(written: dict[str, Any]) -> LunsformterConfig:
         norm_eps=value["rms_norm_eps"],
         tie_embeddings=bool(value["tie_word_embeddings"]),
     )
+    check_length(config)
+    return config
+
+
+def check_length(config: LunsformterConfig) -> None:
+    """Raise ValueError when there are more positions than a table of angles can be made for."""
     if config.seq_len > MAX_POSITIONS:
         raise ValueError(f"not supported: {config.seq_len} positions; at most {MAX_POSITIONS}")
-    return config

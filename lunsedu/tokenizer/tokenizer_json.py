@@ -28,6 +28,7 @@ OTHERS = [byte for byte in range(256) if byte not in PRINTABLE]
 CHAR_OF_BYTE = {byte: chr(byte) for byte in PRINTABLE}
 CHAR_OF_BYTE.update((byte, chr(0x100 + i)) for i, byte in enumerate(OTHERS))
 BYTE_OF_CHAR = {char: byte for byte, char in CHAR_OF_BYTE.items()}
+spells_bytes = frozenset(BYTE_OF_CHAR).issuperset  # of a name: has it only such characters?
 
 MAX_ID = 10_000_000  # far above any vocabulary; a table of this length still fits in memory
 
@@ -53,8 +54,8 @@ def byte_tables(parts: dict[str, Any]) -> tuple:
     table: list[Any] = [None] * (max(names.values()) + 1)
     ids = {}
     for name, token_id in names.items():
-        if name in parts["vocab"] and set(name) <= BYTE_OF_CHAR.keys():
-            token = bytes(BYTE_OF_CHAR[char] for char in name)
+        if name in parts["vocab"] and spells_bytes(name):
+            token = bytes([BYTE_OF_CHAR[char] for char in name])
             ids[token] = token_id
         else:
             token = name.encode("utf-8")
@@ -214,6 +215,7 @@ def _read_merges(merges, vocab):
     """Return the pairs of ids; a merge is "left right" or, newer, ["left", "right"]."""
     if not isinstance(merges, list):
         raise ValueError("the model's merges must be a list.")
+    usable = set(filter(spells_bytes, vocab))
     pairs = []
     for rank, entry in enumerate(merges):
         match entry.split(" ") if isinstance(entry, str) else entry:
@@ -222,7 +224,7 @@ def _read_merges(merges, vocab):
             case _:
                 raise ValueError(f"merge {rank} must be two tokens, but is {entry!r:.80}.")
         for token in (left, right, left + right):
-            if token not in vocab or not set(token) <= BYTE_OF_CHAR.keys():
+            if token not in usable:
                 raise ValueError(
                     f"merge {rank} needs the token {token!r:.80}, which is not in the vocab."
                 )

@@ -70,6 +70,16 @@ def test_what_was_read_is_let_go(tmp_path, through):
     assert kept is not None and held(tmp_path) == []
 
 
+def test_a_damaged_gguf_file_is_let_go_too(tmp_path):
+    through_gguf(new_lm(), tmp_path)
+    whole = (tmp_path / "m.gguf").read_bytes()
+    for end in (100, len(whole) - 1):
+        (tmp_path / "m.gguf").write_bytes(whole[:end])
+        with pytest.raises(ValueError, match="not a whole GGUF file"):
+            LunsformterModel.from_gguf(tmp_path / "m.gguf")
+        assert held(tmp_path) == []
+
+
 def test_the_test_sees_an_open_file_and_a_mapped_one(tmp_path):
     import numpy as np
 

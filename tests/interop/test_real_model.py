@@ -195,6 +195,8 @@ def test_lunsformter_model_opens_it_and_goes_on(gguf, tmp_path):
         ({"llama.attention.head_count": 0}, "num_heads"),
         ({"llama.attention.head_count_kv": 4}, "has shape"),
         ({"llama.vocab_size": 321}, "has shape"),
+        ({"llama.context_length": 2**31}, "not supported: 2147483648 positions"),
+        ({"llama.context_length": "long"}, "seq_len must be"),
     ],
 )
 def test_what_a_gguf_file_asks_for_and_we_do_not_do(gguf, tmp_path, changes, message):
