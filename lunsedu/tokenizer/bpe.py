@@ -2,7 +2,8 @@
 
 Ids stand for bytes at first. Training looks for the pair of neighbours that occurs most often,
 gives the pair a new id, and does so again. Read in this order: `count_pairs`, `merge`,
-`train_merges`, `merge_word`; `merge_long_word` does the same, faster where a word is long.
+`merge_counted` (both at once), `train_merges`, `merge_word`; `merge_long_word` does the same as
+the last, faster where a word is long.
 
 Source: Sennrich, Haddow and Birch (2016), "Neural Machine Translation of Rare Words with Subword
 Units", section 3.2 (arXiv 1508.07909).
@@ -49,6 +50,42 @@ def merge(ids: Sequence[int], pair: tuple[int, int], new_id: int) -> list[int]:
     return merged
 
 
+def merge_counted(
+    ids: list[int], pair: tuple[int, int], new_id: int, counts: dict, weight: int
+) -> list[tuple[int, int]]:
+    """Merge the pair in `ids` themselves, as `merge` does, and keep the counts of pairs true.
+
+    Only the neighbours of a merged pair change: (before, left) becomes (before, new id), and
+    (right, after) becomes (new id, after). counts must give 0 for a pair that it doesn't hold.
+    Returns the pairs with the new id.
+
+    >>> ids, counts = [5, 1, 2, 9], defaultdict(int, count_pairs([5, 1, 2, 9]))
+    >>> merge_counted(ids, (1, 2), 256, counts, 1), ids
+    ([(5, 256), (256, 9)], [5, 256, 9])
+    >>> dict(counts)
+    {(5, 1): 0, (1, 2): 0, (2, 9): 0, (5, 256): 1, (256, 9): 1}
+    """
+    left, right = pair
+    new_pairs = []
+    at = 0
+    while at < len(ids) - 1:
+        if ids[at] == left and ids[at + 1] == right:
+            ids[at : at + 2] = [new_id]
+            counts[pair] -= weight
+            if at:
+                before = ids[at - 1]
+                counts[before, left] -= weight
+                counts[before, new_id] += weight
+                new_pairs.append((before, new_id))
+            if at + 1 < len(ids):
+                after = ids[at + 1]
+                counts[right, after] -= weight
+                counts[new_id, after] += weight
+                new_pairs.append((new_id, after))
+        at += 1
+    return new_pairs
+
+
 def train_merges(
     word_counts: Mapping, num_merges: int, tick: Callable[[], object] = lambda: None
 ) -> list[tuple[int, int]]:
@@ -68,11 +105,11 @@ def train_merges(
     """
     words = [list(word.encode("utf-8")) for word in word_counts]
     weights = list(word_counts.values())
-    counts = {}  # pair -> how often it occurs now
+    counts = defaultdict(int)  # pair -> how often it occurs now
     places = defaultdict(set)  # pair -> the words where it occurs, or once did
     for place, (ids, weight) in enumerate(zip(words, weights, strict=True)):
-        count_pairs(ids, counts, weight)
         for pair in pairwise(ids):
+            counts[pair] += weight
             places[pair].add(place)
 
     # The heap gives the highest count, then the lowest pair. A count in it may have fallen since:
@@ -90,20 +127,12 @@ def train_merges(
         merges.append(pair)
         tick()
 
-        # Only the words that hold the pair change: take their counts out, merge, put them back.
+        # Only the words that hold the pair change.
         new_pairs = set()
         for place in places.pop(pair):
-            before = words[place]
-            after = merge(before, pair, new_id)
-            if len(after) == len(before):
-                continue  # an earlier merge took the pair out of this word
-            words[place] = after
-            count_pairs(before, counts, -weights[place])
-            count_pairs(after, counts, weights[place])
-            for new_pair in pairwise(after):
-                if new_id in new_pair:
-                    places[new_pair].add(place)
-                    new_pairs.add(new_pair)
+            for new_pair in merge_counted(words[place], pair, new_id, counts, weights[place]):
+                places[new_pair].add(place)
+                new_pairs.add(new_pair)
         for new_pair in new_pairs:
             if counts[new_pair] >= 2:
                 heapq.heappush(heap, (-counts[new_pair], new_pair))
@@ -119,15 +148,17 @@ def merge_word(ids: list[int], merge_table: Mapping[tuple[int, int], tuple[int, 
     [256, 257]
     """
     never = (math.inf, None)
-    while True:
-        first = never
-        for pair in pairwise(ids):
-            made = merge_table.get(pair, never)
-            if made < first:
-                first, first_pair = made, pair
-        if first is never:
-            return ids
-        ids = merge(ids, first_pair, first[1])  # type: ignore[arg-type]
+    ids = list(ids)
+    made = [merge_table.get(pair, never) for pair in pairwise(ids)]  # what each pair becomes
+    while made and (first := min(made)) is not never:
+        at = made.index(first)  # the leftmost; the same pair further right comes next
+        ids[at : at + 2] = [first[1]]  # type: ignore[list-item]
+        del made[at]
+        if at:
+            made[at - 1] = merge_table.get((ids[at - 1], ids[at]), never)
+        if at < len(made):
+            made[at] = merge_table.get((ids[at], ids[at + 1]), never)
+    return ids
 
 
 def merge_long_word(

@@ -10,6 +10,7 @@ from the `pre_tokenizer` of their tokenizer.json.
 
 import functools
 import re
+from collections.abc import Callable
 from typing import Any
 
 # A contraction's end; letters, digits or other signs with at most one space in front; white space,
@@ -41,6 +42,17 @@ def split(text: str, rules: Any) -> list[str]:
         else:
             pieces = [part for piece in pieces for part in cut(piece, pattern)]
     return pieces
+
+
+def splitter(rules: Any) -> Callable[[str], list[str]]:
+    """Return `split` for these rules, as a function of the text: for many short texts.
+
+    >>> splitter([(WORD_PATTERN, False)])("in 1984")
+    ['in', ' 1984']
+    """
+    if list(rules) == [(WORD_PATTERN, False)]:
+        return _compiled(WORD_PATTERN).findall  # it matches everything, and nothing empty
+    return functools.partial(split, rules=rules)
 
 
 def _matches(text, pattern):

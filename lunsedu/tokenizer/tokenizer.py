@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 
 from lunsedu import checks
@@ -21,7 +22,7 @@ from lunsedu.files import storage
 from lunsedu.tokenizer import tokenizer_json
 from lunsedu.tokenizer.added_tokens import AddedTokens
 from lunsedu.tokenizer.bpe import merge_long_word, merge_word, train_merges
-from lunsedu.tokenizer.pretokenizer import OUR_PRE_TOKENIZER, read_rules, split
+from lunsedu.tokenizer.pretokenizer import OUR_PRE_TOKENIZER, read_rules, splitter
 
 SPECIAL_TOKENS = ("<|pad|>", "<|bos|>", "<|eos|>")
 SMALLEST_VOCAB = 256 + len(SPECIAL_TOKENS)
@@ -162,7 +163,7 @@ class Tokenizer:
             if token_id is not None:
                 yield piece, token_id
             else:
-                for word in split(piece, self._rules):
+                for word in self._split_plain(piece):
                     yield word, None
 
     def encode(
@@ -205,9 +206,13 @@ class Tokenizer:
     def _encode_plain(self, text):
         ids = []
         cache = self._cache
-        for word in split(text, self._rules):
+        for word in self._split_plain(text):
             ids += cache.get(word) or self._encode_word(word)
         return ids
+
+    @cached_property
+    def _split_plain(self):
+        return splitter(self._rules)
 
     def _encode_word(self, word):
         """Encode one word and remember the result."""
@@ -223,7 +228,7 @@ class Tokenizer:
         return ids
 
     def _merge(self, word_bytes, merge_table):
-        ids = [self._byte_ids[byte] for byte in word_bytes]
+        ids = list(map(self._byte_ids.__getitem__, word_bytes))
         if None in ids:
             byte = word_bytes[ids.index(None)]
             raise ValueError(
@@ -389,10 +394,10 @@ class Tokenizer:
 
 def _count_words(texts_and_counts):
     """Return how often each word occurs in texts, given as pairs (text, how often it occurs)."""
-    rules = read_rules(OUR_PRE_TOKENIZER)
+    split = splitter(read_rules(OUR_PRE_TOKENIZER))
     word_counts = Counter()
     for text, count in texts_and_counts:
-        words = split(text, rules)
+        words = split(text)
         if count == 1:
             word_counts.update(words)
         else:

@@ -1,14 +1,15 @@
 """Learning merges, against counting anew and by hand."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from some_texts import CHAT, quick
+from some_texts import CHAT, TEXTS, quick
 
-from lunsedu.tokenizer import Tokenizer, tokenizer
-from lunsedu.tokenizer.bpe import count_pairs, merge, merge_long_word, merge_word
+from lunsedu.tokenizer import Tokenizer, pretokenizer, tokenizer
+from lunsedu.tokenizer.bpe import count_pairs, merge, merge_counted, merge_long_word, merge_word
 
 few_letters = st.text("ab cé1", max_size=40)
 
@@ -133,6 +134,35 @@ def test_both_ways_to_merge_a_word_agree(word):
 
 
 # --- the library tokenizers as reference ---------------------------------------------------------
+
+
+@quick
+@given(st.lists(st.integers(0, 2), max_size=30), st.integers(0, 2), st.integers(0, 2))
+def test_merging_with_counts_is_merging_and_counting_anew(ids, left, right):
+    other = [0, 1, 2, 2, 1, 1, 0]  # a word whose counts must stay
+    counts = defaultdict(int, count_pairs(other, count_pairs(ids, weight=3)))
+    merged = list(ids)
+    new_pairs = merge_counted(merged, (left, right), 9, counts, 3)
+    assert merged == merge(ids, (left, right), 9)
+    wanted = count_pairs(other, count_pairs(merged, weight=3))
+    assert {pair: count for pair, count in counts.items() if count} == wanted
+    assert {pair for pair in pairwise(merged) if 9 in pair} <= set(new_pairs)
+    assert all(9 in pair for pair in new_pairs)
+
+
+@quick
+@given(st.one_of(st.text(), st.sampled_from(TEXTS)))
+def test_the_quick_way_to_split_agrees(text):
+    rules = [(pretokenizer.WORD_PATTERN, False)]
+    assert pretokenizer.splitter(rules)(text) == pretokenizer.split(text, rules)
+    assert "".join(pretokenizer.split(text, rules)) == text
+    digits = [(r"\p{N}", True), *rules]
+    assert pretokenizer.splitter(digits)(text) == pretokenizer.split(text, digits)
+
+
+def test_merging_a_word_leaves_its_argument_alone():
+    ids = [97, 97, 98]
+    assert merge_word(ids, {(97, 97): (0, 256)}) == [256, 98] and ids == [97, 97, 98]
 
 
 def test_training_shows_its_progress_when_it_takes_long(capsys, monkeypatch):
