@@ -54,6 +54,7 @@ class KeyValueCache:
         """Return a new cache of these rows, in this order; a row may be taken more than once."""
         rows = np.asarray(rows, dtype=np.intp)
         chosen = object.__new__(KeyValueCache)
-        chosen.keys, chosen.values = self.keys[:, rows], self.values[:, rows]
+        chosen.keys = self.keys.take(rows, axis=1)  # by take, each row lies together in memory
+        chosen.values = self.values.take(rows, axis=1)
         chosen.length = self.length
         return chosen
