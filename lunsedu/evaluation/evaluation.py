@@ -30,6 +30,7 @@ from lunsedu.decoding import Result
 from lunsedu.evaluation import intervals
 from lunsedu.evaluation.jobs import each_answer
 from lunsedu.evaluation.table_views import quality_over_cost, table_html, table_text
+from lunsedu.model.fast.forms import is_compiled, use_compiled
 from lunsedu.model.fast.threads import one_core_a_product
 
 if TYPE_CHECKING:
@@ -181,7 +182,16 @@ def evaluate(
     step = 1 if jobs == 1 else PIECE
     numbered = list(enumerate(prompts))
     pieces = [
-        (lm, name, decoder, numbered[start : start + step], grammar, seed, max_tokens)
+        (
+            lm,
+            name,
+            decoder,
+            numbered[start : start + step],
+            grammar,
+            seed,
+            max_tokens,
+            is_compiled(),
+        )
         for name, decoder in decoders.items()
         for start in range(0, len(prompts), step)
     ]
@@ -196,8 +206,10 @@ def evaluate(
     return Evaluation(list(rows.values()), prompts)
 
 
-def _judge_piece(lm, name, decoder, prompts, grammar, seed, max_tokens):
+def _judge_piece(lm, name, decoder, prompts, grammar, seed, max_tokens, compiled):
     """Return the Outcomes of some prompts, given as (place, prompt); the same in any process."""
+    if compiled != is_compiled():
+        use_compiled(compiled)
     judge, outcomes = _judge_of(grammar), []
     with one_core_a_product():  # how many cores multiply decides the last digit
         for place, prompt in prompts:

@@ -13,6 +13,7 @@ from lunsedu.decoding import greedy, insideout, sample
 from lunsedu.evaluation import evaluate
 from lunsedu.evaluation.jobs import each_answer
 from lunsedu.grammar import GrammarModel, class_grammar, miniature_grammar
+from lunsedu.model import use_compiled
 
 pytestmark = pytest.mark.threads_or_processes
 PROMPTS = class_grammar.puzzles(question="early")[:20] + ["good day , tom ."] * 5
@@ -44,6 +45,19 @@ def dies_once(flag, *arguments, rng=None, **options):
 
 def dies(*arguments, **options):
     os._exit(1)
+
+
+def test_compiled_loops_are_a_choice_for_all_processes(alone, lm):
+    pytest.importorskip("numba")
+    use_compiled()
+    try:
+        here, there = judged(lm), judged(lm, jobs=2)
+    finally:
+        use_compiled(False)
+    assert here.rows == there.rows
+    numbers = [[o.model_log_prob for o in table["greedy"].outcomes] for table in (alone, here)]
+    assert numbers[0] != numbers[1] and np.allclose(*numbers, atol=1e-3)  # they were used
+    assert judged(lm, jobs=2).rows == alone.rows  # and are not any more
 
 
 def test_the_dice_belong_to_the_prompts(alone, lm):

@@ -35,7 +35,7 @@ def use_compiled(wanted: bool = True) -> None:
     except ImportError as error:
         raise ImportError(
             f'compiled loops need numba ({error}): pip install "lunsedu[fast]", or go on without'
-            " them, for the numbers are the same"
+            " them, for the numbers are the same but for their last digits"
         ) from None
     except RuntimeError as error:
         raise RuntimeError(
@@ -43,6 +43,11 @@ def use_compiled(wanted: bool = True) -> None:
             " that you may write into"
         ) from None
     _compiled, _compiled_step = loops, step_loops
+
+
+def is_compiled() -> bool:
+    """Return whether compiled loops are wanted: another process must do as this one does."""
+    return _compiled is not None
 
 
 def compiled(dtype: np.dtype) -> ModuleType | None:
