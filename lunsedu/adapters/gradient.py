@@ -109,7 +109,7 @@ class AdapterGradient:
             normed = fast.norm_rows(x, w[layer + "attention_norm"], eps, ws, kept + "1")  # [N, D]
             qkv = ws(kept + "qkv", N, wide)
             self._matrix(normed, layer + "qkv", factors, qkv, ws)
-            fast.turn(qkv, self.rotation, B, T, ws)
+            fast.turn_rows(qkv, self.rotation, B, T, ws)
             heads = ws(kept + "heads", N, D)
             fast.attend(*self.rotation.split(qkv, B, T), self.rotation.group(heads, B, T), ws, kept)
             x += self._matrix(heads, layer + "attention_out", factors, small, ws)
@@ -174,7 +174,7 @@ class AdapterGradient:
             d_qkv = ws("d_qkv", *qkv.shape)
             split, group = self.rotation.split, self.rotation.group
             fast.attend_backward(group(dy, B, T), split(qkv, B, T), split(d_qkv, B, T), ws, layer)
-            fast.turn(d_qkv, self.rotation, B, T, ws, back=True)
+            fast.turn_rows(d_qkv, self.rotation, B, T, ws, back=True)
             more = i > self.first  # below the first layer with an adapter nothing learns
             dy = self._hand_on(d_qkv, layer + "qkv", factors, g, small if more else None, ws)
             self._first_factor(ws(layer + "1normed", N, D), layer + "qkv", g, ws)

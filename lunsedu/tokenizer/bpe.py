@@ -148,17 +148,15 @@ def merge_word(ids: list[int], merge_table: Mapping[tuple[int, int], tuple[int, 
     [256, 257]
     """
     never = (math.inf, None)
-    ids = list(ids)
-    made = [merge_table.get(pair, never) for pair in pairwise(ids)]  # what each pair becomes
-    while made and (first := min(made)) is not never:
-        at = made.index(first)  # the leftmost; the same pair further right comes next
-        ids[at : at + 2] = [first[1]]  # type: ignore[list-item]
-        del made[at]
-        if at:
-            made[at - 1] = merge_table.get((ids[at - 1], ids[at]), never)
-        if at < len(made):
-            made[at] = merge_table.get((ids[at], ids[at + 1]), never)
-    return ids
+    while True:
+        first = never
+        for pair in pairwise(ids):
+            made = merge_table.get(pair, never)
+            if made < first:
+                first, first_pair = made, pair
+        if first is never:
+            return ids
+        ids = merge(ids, first_pair, first[1])  # type: ignore[arg-type]
 
 
 def merge_long_word(

@@ -67,14 +67,14 @@ def test_rotation_and_attention(H, G, T):
     for do in (rows, loops):
         ws = rows.Workspace(np.float32)
         qkv, y, dy = normal(B * T, W, size=2), np.empty((B * T, H * 6), np.float32), None
-        do.turn(qkv, rotation, B, T, ws)
+        do.turn_rows(qkv, rotation, B, T, ws)
         split, group = rotation.split, rotation.group
         do.attend(*split(qkv, B, T), group(y, B, T), ws, "a")
         dy, d_qkv = normal(B * T, H * 6, seed=1), np.empty_like(qkv)
         into = split(d_qkv, B, T)
         do.attend_backward(group(dy, B, T), split(qkv, B, T), into, ws, "a")
         turned = d_qkv.copy()
-        do.turn(d_qkv, rotation, B, T, ws, back=True)
+        do.turn_rows(d_qkv, rotation, B, T, ws, back=True)
         results.append((qkv, y, turned, d_qkv))
     for got, wanted in zip(*results, strict=True):
         same(got, wanted)

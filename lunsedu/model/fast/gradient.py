@@ -123,7 +123,7 @@ class FastGradient:
             normed = do.norm_rows(x, w[layer + "attention_norm"], eps, ws, layer + "1")  # [N, D]
             qkv, y = ws(layer + "qkv", N, W), ws(layer + "heads", N, D)
             np.matmul(normed, w[layer + "qkv"], out=qkv)
-            do.turn(qkv, self.rotation, B, T, ws)
+            do.turn_rows(qkv, self.rotation, B, T, ws)
             do.attend(*split(qkv, B, T), group(y, B, T), ws, layer)
             x += np.matmul(y, w[layer + "attention_out"], out=small)
             normed = do.norm_rows(x, w[layer + "mlp_norm"], eps, ws, layer + "2")
@@ -157,7 +157,7 @@ class FastGradient:
             qkv, d_qkv = split(ws(layer + "qkv", N, W), B, T), ws("d_qkv", N, W)
             into = split(d_qkv, B, T)
             do.attend_backward(group(dy, B, T), qkv, into, ws, layer)
-            do.turn(d_qkv, self.rotation, B, T, ws, back=True)
+            do.turn_rows(d_qkv, self.rotation, B, T, ws, back=True)
             np.matmul(ws(layer + "1normed", N, D).T, d_qkv, out=g[layer + "qkv"])
             dy = np.matmul(d_qkv, w[layer + "qkv"].T, out=small)
             name = layer + "attention_norm"

@@ -120,7 +120,7 @@ def _norm_backward(dy, dx, gain, d_gain, unit, scale):
 # --- rotation and attention -----------------------------------------------------------------------
 
 
-def turn(
+def turn_rows(
     qkv: np.ndarray, rotation: Rotation, B: int, T: int, ws: Workspace, back: bool = False
 ) -> None:
     """Turn queries and keys of qkv [N, (H+2G)*K] in place by their positions; or back."""

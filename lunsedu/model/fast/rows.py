@@ -43,7 +43,7 @@ class Workspace:
 
 
 class Rotation:
-    """The tables by which `turn` turns queries and keys; and how rows are cut into heads."""
+    """The tables by which `turn_rows` turns queries and keys; and how rows are cut into heads."""
 
     def __init__(self, config: LunsformterConfig, dtype: DTypeLike) -> None:
         self.config = config
@@ -75,7 +75,7 @@ def wide_tables(config: LunsformterConfig, dtype: DTypeLike) -> tuple[np.ndarray
     return wide(cos, cos), wide(-sin, sin)
 
 
-def turn(
+def turn_rows(
     qkv: np.ndarray, rotation: Rotation, B: int, T: int, ws: Workspace, back: bool = False
 ) -> None:
     """Turn queries and keys of qkv [N, (H+2G)*K] in place by their positions; or back.
