@@ -23,8 +23,7 @@ import numpy as np
 from lunsedu.adapters.places import Place, cut
 from lunsedu.model import Lunsformter
 from lunsedu.model.fast import rows as fast
-from lunsedu.model.fast.gradient import MOST_PARTS, SPLIT_FROM, parts_of, quick_turns
-from lunsedu.model.fast.threads import on_all_cores, one_core_a_product
+from lunsedu.model.fast.gradient import MOST_PARTS, SPLIT_FROM, on_all_parts, parts_of
 
 ROWS = 32  # of the feed-forward layer's rows at a time; few enough for the second-level cache
 
@@ -69,8 +68,7 @@ class AdapterGradient:
         self._make_tables(T)
         # wide models have more to do for each position than those for which SPLIT_FROM stands
         parts = parts_of(B, T, self.config.dim, -(-SPLIT_FROM * 64 // self.config.dim))
-        with one_core_a_product(), quick_turns():
-            return on_all_cores(lambda i: work(i, parts[i]), len(parts))
+        return on_all_parts(lambda i: work(i, parts[i]), len(parts))
 
     def _make_tables(self, T):
         """Angles for positions up to T; a real model's seq_len would make them 100 MB large."""
@@ -229,9 +227,4 @@ def _swiglu_backward(d_hidden, gate_up, hidden, ws):
         s = fast.sigmoid_rows(gate, sigmoid[: len(y)])
         t = np.multiply(gate, s, out=silu[: len(y)])  # SiLU
         np.multiply(t, up, out=y)
-        np.subtract(1, s, out=gate)
-        gate *= t
-        gate += s  # SiLU'
-        gate *= up
-        gate *= dy
-        np.multiply(dy, t, out=up)
+        fast.gated_backward(dy, s, t, gate, up)

@@ -108,8 +108,8 @@ def train_merges(
     counts = defaultdict(int)  # pair -> how often it occurs now
     places = defaultdict(set)  # pair -> the words where it occurs, or once did
     for place, (ids, weight) in enumerate(zip(words, weights, strict=True)):
+        count_pairs(ids, counts, weight)
         for pair in pairwise(ids):
-            counts[pair] += weight
             places[pair].add(place)
 
     # The heap gives the highest count, then the lowest pair. A count in it may have fallen since:

@@ -11,8 +11,7 @@ import numpy as np
 
 from lunsedu.model.fast import rows
 
-_compiled: ModuleType | None = None
-_compiled_step: ModuleType | None = None
+_compiled: tuple[ModuleType, ModuleType] | None = None  # for training, for generating
 
 
 def use_compiled(wanted: bool = True) -> None:
@@ -26,9 +25,9 @@ def use_compiled(wanted: bool = True) -> None:
     Raises ImportError, saying what to install, when numba is not there or does not fit the numpy
     that is there; RuntimeError when it finds no folder to keep what it compiled.
     """
-    global _compiled, _compiled_step
+    global _compiled
     if not wanted:
-        _compiled = _compiled_step = None
+        _compiled = None
         return
     try:
         from lunsedu.model.fast import loops, step_loops
@@ -42,7 +41,7 @@ def use_compiled(wanted: bool = True) -> None:
             f"numba finds no folder to keep what it compiled ({error}): set NUMBA_CACHE_DIR to one"
             " that you may write into"
         ) from None
-    _compiled, _compiled_step = loops, step_loops
+    _compiled = loops, step_loops
 
 
 def is_compiled() -> bool:
@@ -52,12 +51,12 @@ def is_compiled() -> bool:
 
 def compiled(dtype: np.dtype) -> ModuleType | None:
     """Return loops.py where it is wanted and made for this type, else None."""
-    return _compiled if dtype == np.float32 else None
+    return _compiled[0] if _compiled and dtype == np.float32 else None
 
 
 def compiled_step(dtype: np.dtype) -> ModuleType | None:
     """Return step_loops.py where it is wanted and made for this type, else None."""
-    return _compiled_step if dtype == np.float32 else None
+    return _compiled[1] if _compiled and dtype == np.float32 else None
 
 
 def form(dtype: np.dtype) -> ModuleType:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -65,6 +65,12 @@ def quick_turns() -> Iterator[None]:
         sys.setswitchinterval(usual)
 
 
+def on_all_parts(work: Callable[[int], Any], count: int) -> list[Any]:
+    """Return [work(0), .., work(count - 1)]: each part by one core, on all cores."""
+    with one_core_a_product(), quick_turns():
+        return on_all_cores(work, count)
+
+
 class FastGradient:
     """Loss and gradient for one model; holds the workspaces of all parts of a batch.
 
@@ -99,8 +105,7 @@ class FastGradient:
             ws, _, g = self.parts[i]
             return self._part(ws, g, ids[texts[i]], targets[texts[i]], counts[texts[i]])
 
-        with one_core_a_product(), quick_turns():
-            losses = on_all_cores(work, len(texts))
+        losses = on_all_parts(work, len(texts))
         gradient = self.parts[0][1].copy()  # [P]
         for _, flat, _ in self.parts[1 : len(texts)]:
             gradient += flat

@@ -213,7 +213,13 @@ def swiglu_rows_backward(
     """Turn gate_up [N, 2F] into its gradient, given d_hidden [N, F]."""
     N, F = d_hidden.shape
     sigmoid, silu = ws(layer + "sigmoid", N, F), ws(layer + "silu", N, F)
-    gate, up = gate_up[:, :F], gate_up[:, F:]
+    gated_backward(d_hidden, sigmoid, silu, gate_up[:, :F], gate_up[:, F:])
+
+
+def gated_backward(
+    d_hidden: np.ndarray, sigmoid: np.ndarray, silu: np.ndarray, gate: np.ndarray, up: np.ndarray
+) -> None:
+    """Turn gate and up into their gradients, given sigmoid(gate) and SiLU(gate); all [N, F]."""
     np.subtract(1, sigmoid, out=gate)
     gate *= silu
     gate += sigmoid  # SiLU'

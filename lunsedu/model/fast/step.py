@@ -58,7 +58,6 @@ class FastStep:
         # as arrays, since numpy would make one of a Python number each time
         self.share = np.array(1 / config.dim, dtype)
         self.eps = np.array(config.norm_eps, dtype)
-        self.small_eps = np.float32(config.norm_eps)
 
     def __call__(self, ids: np.ndarray, cache: KeyValueCache) -> np.ndarray:
         """Read ids int [B, T] after what the cache holds; return the last logits [B, V].
@@ -68,11 +67,9 @@ class FastStep:
         loops = compiled_step(self.embedding.dtype)
         if loops and not self.is_large and ids.shape[1] == 1:
             at, x = cache.length, self.embedding.take(ids[:, 0], axis=0)  # [B, D]
-            position = self.cos[at], self.sin[at]  # [H+G, 2, K/2] each
-            loops.read_one_token(
-                x, cache.keys, cache.values, at, self.kinds, self.small_eps, *position
-            )
-            return loops.logits_of(x, self.final_norm, self.small_eps, self.output.T)  # [B, V]
+            position, eps = (self.cos[at], self.sin[at]), self.eps[()]  # [H+G, 2, K/2] each
+            loops.read_one_token(x, cache.keys, cache.values, at, self.kinds, eps, *position)
+            return loops.logits_of(x, self.final_norm, eps, self.output.T)  # [B, V]
         if self.is_large and 1 < ids.size < few_rows.MANY_ROWS:
             with one_core_a_product():
                 return self._read(ids, cache)
