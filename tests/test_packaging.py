@@ -20,6 +20,11 @@ from lunsedu.course.lab import lab_arguments
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+# the course itself, then what tools demand
+TOP = {"notebooks", "lunsedu", "data", "tests", "environment.yml", "README.md"} | {
+    *("pyproject.toml", "LICENSE", "CHANGELOG.md", "CITATION.cff"),
+    *(".ci", ".github", ".gitignore", ".gitattributes", ".devcontainer.json"),
+}
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
@@ -45,6 +50,15 @@ def test_the_version_is_said_the_same_everywhere():
     assert re.search(r"^## (\d\S*)", changelog, flags=re.MULTILINE)[1] == lunsedu.__version__
     assert f"version = {{{lunsedu.__version__}}}" in README
     assert PYPROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "lunsedu.__version__"}
+
+
+def test_nothing_strange_lies_at_the_top():
+    git = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files"], capture_output=True, encoding="utf-8", check=False
+    )
+    if git.returncode or "pyproject.toml" not in git.stdout.splitlines():
+        pytest.skip("git keeps no list of files here")
+    assert {path.partition("/")[0] for path in git.stdout.splitlines()} <= TOP
 
 
 def test_conda_gets_the_same_requirements_as_pip():
