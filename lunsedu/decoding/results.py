@@ -24,17 +24,27 @@ class Candidate:
 
     token_ids, tokens, probs [T] and alternatives have one entry for each generated token, the
     first and <|eos|> included. `probs` are the model's own probabilities, before any temperature,
-    filter or penalty.
+    filter or penalty. What people read (text, tokens, alternatives) is made when somebody looks.
     """
 
     token_ids: list  # of int
     probs: np.ndarray  # [T]
     score: float
     finished: bool  # ended with <|eos|>; otherwise it was cut at the last token allowed
-    tokens: list  # of str, as shown to people
-    text: str  # the generated text without special tokens
     start_prob: float  # probability of the token at which the candidates fork
-    look_back: Callable  # () -> the alternatives; found only when somebody looks at them
+    read: Callable  # (ids) -> their text
+    token_text: Callable  # (id) -> the token as shown to people
+    look_back: Callable  # () -> for each token, [(id, probability), ..] of the strongest there
+
+    @cached_property
+    def text(self) -> str:
+        """The generated text without special tokens."""
+        return self.read(self.token_ids)
+
+    @cached_property
+    def tokens(self) -> list[str]:
+        """The tokens as shown to people."""
+        return [self.token_text(token) for token in self.token_ids]
 
     @cached_property
     def alternatives(self) -> list:
@@ -42,7 +52,7 @@ class Candidate:
 
         Strongest first, the chosen one among them if it is that strong.
         """
-        return self.look_back()
+        return [[(i, self.token_text(i), prob) for i, prob in place] for place in self.look_back()]
 
     def running_scores(self, score: str) -> np.ndarray:
         """Return the score after each token, [T]; `score` as in `running_scores`."""

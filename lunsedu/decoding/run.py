@@ -247,16 +247,11 @@ class Run:
             probs=probs,
             score=score_tokens(probs, score),
             finished=self.is_finished(path),
-            tokens=[self._token_text(step.token) for step in steps],
-            text=self._read([step.token for step in steps]),
             start_prob=steps[fork].prob if steps else 1.0,
-            look_back=lambda: [
-                [(i, self._token_text(i), prob) for i, prob in step.look_back()] for step in steps
-            ],
+            read=self._read,
+            token_text=str if self.tokenizer is None else self.tokenizer.token_text,
+            look_back=lambda: [step.look_back() for step in steps],
         )
-
-    def _token_text(self, token):
-        return self.tokenizer.token_text(token) if self.tokenizer is not None else str(token)
 
     def _read(self, ids):
         """Return ids as text; without a tokenizer the ids themselves, without special ones."""

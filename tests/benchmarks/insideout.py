@@ -44,9 +44,10 @@ def ours(decoder, compiled=False, **options):
 
     def job():
         ids = tokenizer.encode(PROMPT, add_bos=True)
-        return decode(model, ids, TOKENS, tokenizer=tokenizer, prompt=PROMPT, **options)
+        result = decode(model, ids, TOKENS, tokenizer=tokenizer, prompt=PROMPT, **options)
+        return result, result.text  # the text is made when one asks for it
 
-    result = job()
+    result, _ = job()
     assert all(len(candidate.token_ids) == TOKENS for candidate in result.candidates)
     return [int(i) for i in result.best.token_ids], job
 

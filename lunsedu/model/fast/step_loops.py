@@ -35,10 +35,11 @@ def read_one_token(
     L, _, G, _, K = keys.shape
     norm1, qkv, out, norm2, gate_up, down = weights
     H, F = D // K, down[0].shape[0]
-    y = np.empty((B, D), x.dtype)
+    y, z = np.empty((B, D), x.dtype), np.empty((B, D), x.dtype)
     heads = np.empty((B, (H + 2 * G) * K), x.dtype)
     wide = np.empty((B, 2 * F), x.dtype)
     hidden = np.empty((B, F), x.dtype)
+    scores = np.empty(start + 1, x.dtype)
     for i in range(L):
         _norm(x, norm1[i], eps, y)
         _multiply(y, qkv[i], heads)
@@ -50,11 +51,12 @@ def read_one_token(
                     values[i, b, g, start, j] = heads[b, (H + G + g) * K + j]
             for h in range(H):
                 g, q = h * G // H, heads[b, h * K : (h + 1) * K]
-                _attend(q, keys[i, b, g], values[i, b, g], start + 1, y[b, h * K : (h + 1) * K])
-        _multiply(y, out[i], heads[:, :D])
+                to = y[b, h * K : (h + 1) * K]
+                _attend(q, keys[i, b, g], values[i, b, g], start + 1, scores, to)
+        _multiply(y, out[i], z)
         for b in range(B):
             for d in range(D):
-                x[b, d] += heads[b, d]
+                x[b, d] += z[b, d]
         _norm(x, norm2[i], eps, y)
         _multiply(y, gate_up[i], wide)
         for b in range(B):
@@ -118,24 +120,34 @@ def _turn(row, cos, sin):
 
 
 @compiled()
-def _attend(q, keys, values, S, y):
-    """y [K]: attention of one query [K], scaled already, over the first S keys and values."""
+def _attend(q, keys, values, S, scores, y):
+    """y [K]: attention of one query [K], scaled already, over the first S keys and values.
+
+    In loops so small that each is done eight numbers at a time; scores has room for S numbers.
+    """
     K = len(q)
-    scores = np.empty(S, q.dtype)
-    top = f32(-np.inf)
     for s in range(S):
         score = f32(0)
         for j in range(K):
             score += q[j] * keys[s, j]
         scores[s] = score
-        top = max(top, score)
-    total = f32(0)
-    y[:] = f32(0)
+    top = scores[0]
     for s in range(S):
-        weight = exp(scores[s] - top)
-        total += weight
+        top = max(top, scores[s])
+    total = f32(0)
+    for s in range(S):
+        scores[s] = exp(scores[s] - top)
+        total += scores[s]
+    y[:] = f32(0)
+    fours = S - S % 4
+    for s in range(0, fours, 4):
+        s0, s1, s2, s3 = scores[s], scores[s + 1], scores[s + 2], scores[s + 3]
         for j in range(K):
-            y[j] += weight * values[s, j]
+            y[j] += s0 * values[s, j] + s1 * values[s + 1, j]
+            y[j] += s2 * values[s + 2, j] + s3 * values[s + 3, j]
+    for s in range(fours, S):
+        for j in range(K):
+            y[j] += scores[s] * values[s, j]
     for j in range(K):
         y[j] /= total
 
@@ -145,9 +157,22 @@ def _attend(q, keys, values, S, y):
 
 @compiled()
 def few_rows(x: np.ndarray, columns: np.ndarray, y: np.ndarray) -> None:
-    """y [N, out] = x [N, in] @ w, by the columns of w, [out, in], each of which is read once."""
-    N, inner = x.shape
-    for o in range(len(columns)):
+    """y [N, out] = x [N, in] @ w, by the columns of w, [out, in], each of which is read once.
+
+    Four columns at a time: so the four sums' ends, where eight numbers become one, overlap.
+    """
+    (N, inner), outer = x.shape, len(columns)
+    fours = outer - outer % 4
+    for o in range(0, fours, 4):
+        for n in range(N):
+            y0, y1, y2, y3 = f32(0), f32(0), f32(0), f32(0)
+            for i in range(inner):
+                y0 += x[n, i] * columns[o, i]
+                y1 += x[n, i] * columns[o + 1, i]
+                y2 += x[n, i] * columns[o + 2, i]
+                y3 += x[n, i] * columns[o + 3, i]
+            y[n, o], y[n, o + 1], y[n, o + 2], y[n, o + 3] = y0, y1, y2, y3
+    for o in range(fours, outer):
         for n in range(N):
             total = f32(0)
             for i in range(inner):
