@@ -2,8 +2,8 @@
 
 Ids stand for bytes at first. Training looks for the pair of neighbours that occurs most often,
 gives the pair a new id, and does so again. Read in this order: `count_pairs`, `merge`,
-`merge_counted` (both at once), `train_merges`, `merge_word`; `merge_long_word` does the same as
-the last, faster where a word is long.
+`train_merges`, `merge_word`; `merge_long_word` does the same as the last, faster where a word is
+long.
 
 Source: Sennrich, Haddow and Birch (2016), "Neural Machine Translation of Rare Words with Subword
 Units", section 3.2 (arXiv 1508.07909).
@@ -50,42 +50,6 @@ def merge(ids: Sequence[int], pair: tuple[int, int], new_id: int) -> list[int]:
     return merged
 
 
-def merge_counted(
-    ids: list[int], pair: tuple[int, int], new_id: int, counts: dict, weight: int
-) -> list[tuple[int, int]]:
-    """Merge the pair in `ids` themselves, as `merge` does, and keep the counts of pairs true.
-
-    Only the neighbours of a merged pair change: (before, left) becomes (before, new id), and
-    (right, after) becomes (new id, after). counts must give 0 for a pair that it doesn't hold.
-    Returns the pairs with the new id.
-
-    >>> ids, counts = [5, 1, 2, 9], defaultdict(int, count_pairs([5, 1, 2, 9]))
-    >>> merge_counted(ids, (1, 2), 256, counts, 1), ids
-    ([(5, 256), (256, 9)], [5, 256, 9])
-    >>> dict(counts)
-    {(5, 1): 0, (1, 2): 0, (2, 9): 0, (5, 256): 1, (256, 9): 1}
-    """
-    left, right = pair
-    new_pairs = []
-    at = 0
-    while at < len(ids) - 1:
-        if ids[at] == left and ids[at + 1] == right:
-            ids[at : at + 2] = [new_id]
-            counts[pair] -= weight
-            if at:
-                before = ids[at - 1]
-                counts[before, left] -= weight
-                counts[before, new_id] += weight
-                new_pairs.append((before, new_id))
-            if at + 1 < len(ids):
-                after = ids[at + 1]
-                counts[right, after] -= weight
-                counts[new_id, after] += weight
-                new_pairs.append((new_id, after))
-        at += 1
-    return new_pairs
-
-
 def train_merges(
     word_counts: Mapping, num_merges: int, tick: Callable[[], object] = lambda: None
 ) -> list[tuple[int, int]]:
@@ -127,13 +91,30 @@ def train_merges(
         merges.append(pair)
         tick()
 
-        # Only the words that hold the pair change.
-        new_pairs = set()
+        # Only the words that hold the pair change, and in them only the counts of its neighbours:
+        # (before, left) becomes (before, new id), and (right, after) becomes (new id, after).
+        left, right = pair
+        made = defaultdict(set)  # new pair -> the words where it occurs
         for place in places.pop(pair):
-            for new_pair in merge_counted(words[place], pair, new_id, counts, weights[place]):
-                places[new_pair].add(place)
-                new_pairs.add(new_pair)
-        for new_pair in new_pairs:
+            ids, weight = words[place], weights[place]
+            at = 0
+            while at < len(ids) - 1:
+                if ids[at] == left and ids[at + 1] == right:
+                    ids[at : at + 2] = [new_id]
+                    if at:
+                        before = ids[at - 1]
+                        counts[before, left] -= weight
+                        counts[before, new_id] += weight
+                        made[before, new_id].add(place)
+                    if at + 1 < len(ids):
+                        after = ids[at + 1]
+                        counts[right, after] -= weight
+                        counts[new_id, after] += weight
+                        made[new_id, after].add(place)
+                at += 1
+        counts[pair] = 0
+        places.update(made)
+        for new_pair in made:
             if counts[new_pair] >= 2:
                 heapq.heappush(heap, (-counts[new_pair], new_pair))
     return merges

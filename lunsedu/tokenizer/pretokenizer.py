@@ -17,7 +17,7 @@ from typing import Any
 # whose last space is left to the word behind it. \p{L} is any letter, \p{N} any digit of Unicode.
 WORD_PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
-# The same for a text of ASCII alone. Python's own re has no \p{L}, but takes half the time of regex.
+# The same for ASCII alone: Python's own re has no \p{L}, but takes half the time of regex.
 ASCII_WORDS = re.compile(
     WORD_PATTERN.replace(r"[^\s\p{L}\p{N}]", r"[^\sA-Za-z0-9]")
     .replace(r"\p{L}", "[A-Za-z]")

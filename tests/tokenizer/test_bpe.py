@@ -1,15 +1,15 @@
 """Learning merges, against counting anew and by hand."""
 
-from collections import Counter, defaultdict
-from itertools import pairwise
+from collections import Counter
 
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 from some_texts import CHAT, TEXTS, quick
 
 from lunsedu.tokenizer import Tokenizer, pretokenizer, tokenizer
-from lunsedu.tokenizer.bpe import count_pairs, merge, merge_counted, merge_long_word, merge_word
+from lunsedu.tokenizer.bpe import count_pairs, merge, merge_long_word, merge_word, train_merges
 
 few_letters = st.text("ab cé1", max_size=40)
 
@@ -137,27 +137,42 @@ def test_both_ways_to_merge_a_word_agree(word):
 
 
 @quick
-@given(st.lists(st.integers(0, 2), max_size=30), st.integers(0, 2), st.integers(0, 2))
-def test_merging_with_counts_is_merging_and_counting_anew(ids, left, right):
-    other = [0, 1, 2, 2, 1, 1, 0]  # a word whose counts must stay
-    counts = defaultdict(int, count_pairs(other, count_pairs(ids, weight=3)))
-    merged = list(ids)
-    new_pairs = merge_counted(merged, (left, right), 9, counts, 3)
-    assert merged == merge(ids, (left, right), 9)
-    wanted = count_pairs(other, count_pairs(merged, weight=3))
-    assert {pair: count for pair, count in counts.items() if count} == wanted
-    assert {pair for pair in pairwise(merged) if 9 in pair} <= set(new_pairs)
-    assert all(9 in pair for pair in new_pairs)
+@given(st.dictionaries(st.text("aab", max_size=12), st.integers(1, 5), max_size=8))
+def test_training_by_changes_equals_counting_all_words_anew(word_counts):
+    words = [(list(word.encode()), count) for word, count in word_counts.items()]
+    merges = []
+    while len(merges) < 30:
+        counts = {}
+        for ids, weight in words:
+            count_pairs(ids, counts, weight)
+        best = min(counts, key=lambda pair: (-counts[pair], pair), default=None)
+        if best is None or counts[best] < 2:
+            break
+        words = [(merge(ids, best, 256 + len(merges)), weight) for ids, weight in words]
+        merges.append(best)
+    assert train_merges(word_counts, 30) == merges
+
+
+ascii_texts = st.text(st.characters(max_codepoint=127)) | st.text(" '\n\t\x1csdmtlvre1a._")
 
 
 @quick
-@given(st.one_of(st.text(), st.sampled_from(TEXTS)))
-def test_the_quick_way_to_split_agrees(text):
+@given(st.one_of(st.text(), ascii_texts, st.sampled_from(TEXTS)))
+def test_each_way_to_split_agrees_with_the_pattern(text):
     rules = [(pretokenizer.WORD_PATTERN, False)]
-    assert pretokenizer.splitter(rules)(text) == pretokenizer.split(text, rules)
-    assert "".join(pretokenizer.split(text, rules)) == text
+    words = regex.findall(pretokenizer.WORD_PATTERN, text)
+    assert pretokenizer.splitter(rules)(text) == pretokenizer.split(text, rules) == words
+    assert "".join(words) == text
     digits = [(r"\p{N}", True), *rules]
     assert pretokenizer.splitter(digits)(text) == pretokenizer.split(text, digits)
+
+
+@pytest.mark.parametrize("code", range(128))
+def test_each_sign_of_ascii_is_cut_as_the_pattern_cuts_it(code):
+    for text in (chr(code), f"a{chr(code)}b", f"  {chr(code)} 1", f"{chr(code)}'s"):
+        assert pretokenizer.ASCII_WORDS.findall(text) == regex.findall(
+            pretokenizer.WORD_PATTERN, text
+        )
 
 
 def test_merging_a_word_leaves_its_argument_alone():
