@@ -23,6 +23,7 @@ _HOME = {
     "LunsformterModel": "lm",
     "data_path": "examples",
     "load_example": "examples",
+    "use_compiled": "compiling",
     # modules that lessons show line by line: `from lunsedu import layers`
     "bpe": "tokenizer",
     "layers": "model",

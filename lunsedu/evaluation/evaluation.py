@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lunsedu import checks
+from lunsedu.compiling import is_compiled, use_compiled
 from lunsedu.decoding import Result
 from lunsedu.evaluation import intervals
 from lunsedu.evaluation.jobs import each_answer
 from lunsedu.evaluation.table_views import quality_over_cost, table_html, table_text
-from lunsedu.model.fast.forms import is_compiled, use_compiled
 from lunsedu.model.fast.threads import one_core_a_product
 
 if TYPE_CHECKING:

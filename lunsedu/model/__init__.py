@@ -8,9 +8,9 @@ layers.py is the text it is tested against.
 What is not here: learning (training/), choosing tokens (decoding/), files (files/, interop/).
 """
 
+from lunsedu.compiling import use_compiled
 from lunsedu.model.cache import KeyValueCache
 from lunsedu.model.config import LunsformterConfig
-from lunsedu.model.fast.forms import use_compiled
 from lunsedu.model.model import Lunsformter
 
 __all__ = ["KeyValueCache", "Lunsformter", "LunsformterConfig", "use_compiled"]

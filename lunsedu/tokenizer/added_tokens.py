@@ -11,7 +11,7 @@ What is not here: merging (bpe.py), reading the list from a file (tokenizer_json
 
 import functools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 
 class AddedTokens:
@@ -21,9 +21,9 @@ class AddedTokens:
     that are matched in the second pass.
 
     >>> added = AddedTokens({"<x": 300, "<x>": 301, "<end>": 302}, special={302})
-    >>> list(added.cut("a<x>b<end>"))
+    >>> added.cut("a<x>b<end>")
     [('a', None), ('<x>', 301), ('b<end>', None)]
-    >>> list(added.cut("<end>", parse_special=True))
+    >>> added.cut("<end>", parse_special=True)
     [('<end>', 302)]
     """
 
@@ -40,21 +40,22 @@ class AddedTokens:
         later = [name for name, token_id in self.ids.items() if token_id in self.second]
         return [_any_of(names) for names in (first, later) if names]
 
-    def cut(self, text: str, parse_special: bool = False) -> Iterator[tuple[str, int | None]]:
-        """Yield (piece, id): id is None for a piece of plain text. Joined they are the text."""
-        pieces = [(text, None)]
-        if parse_special or not self.only_special:
-            for names in self.passes:
-                pieces = [
-                    part
-                    for piece, token_id in pieces
-                    for part in (
-                        self._one_pass(piece, names, parse_special)
-                        if token_id is None
-                        else [(piece, token_id)]
-                    )
-                ]
-        return iter(pieces)
+    def cut(self, text: str, parse_special: bool = False) -> list[tuple[str, int | None]]:
+        """Return [(piece, id), ..]: id is None for plain text. Joined, the pieces are the text."""
+        pieces: list[tuple[str, int | None]] = [(text, None)]
+        if self.only_special and not parse_special:
+            return pieces
+        for names in self.passes:
+            pieces = [
+                part
+                for piece, token_id in pieces
+                for part in (
+                    self._one_pass(piece, names, parse_special)
+                    if token_id is None
+                    else [(piece, token_id)]
+                )
+            ]
+        return pieces
 
     def _one_pass(self, text, names, parse_special):
         at = 0

@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 
 from lunsedu import checks
+from lunsedu.compiling import is_compiled
 from lunsedu.files import storage
 from lunsedu.tokenizer import tokenizer_json
 from lunsedu.tokenizer.added_tokens import AddedTokens
@@ -29,6 +30,7 @@ SMALLEST_VOCAB = 256 + len(SPECIAL_TOKENS)
 
 PATIENCE = 1.0  # seconds before training shows a progress bar
 LONG_WORD = 64  # ids; from this length on a word is merged with a heap
+LONGEST_LOOPED = 2**10  # bytes; up to here compiled loops that have no heap are quicker
 CACHED_WORDS = 2**16  # encode remembers so many words, then starts to remember anew
 CACHED_WORD_LENGTH = 128  # characters; longer words hardly come twice
 
@@ -142,7 +144,8 @@ class Tokenizer:
         bars = dict(delay=PATIENCE, disable=not verbose, leave=False)
         word_counts = _count_words(tqdm(text_counts.items(), "counting words", unit="text", **bars))
         with tqdm(desc="learning merges", total=num_merges, unit="merge", **bars) as bar:
-            return cls(train_merges(word_counts, num_merges, tick=bar.update))
+            learn = _learning()
+            return cls(learn(word_counts, num_merges, tick=bar.update))
 
     # Text to ids
 
@@ -188,7 +191,10 @@ class Tokenizer:
         ids = [self._end_id("bos_id")] if add_bos else []
         try:
             for piece, token_id in self._added.cut(text, parse_special):
-                ids += self._encode_plain(piece) if token_id is None else [token_id]
+                if token_id is None:
+                    self._add_plain(piece, ids)
+                else:
+                    ids.append(token_id)
         except UnicodeEncodeError:
             raise checks.half_character(text) from None
         if add_eos:
@@ -203,12 +209,11 @@ class Tokenizer:
         """
         return self.encode(text, add_bos=self.bos_id is not None)
 
-    def _encode_plain(self, text):
-        ids = []
+    def _add_plain(self, text, ids):
+        """Add the ids of a text without added tokens to a list."""
         cache = self._cache
         for word in self._split_plain(text):
             ids += cache.get(word) or self._encode_word(word)
-        return ids
 
     @cached_property
     def _split_plain(self):
@@ -220,12 +225,24 @@ class Tokenizer:
         if self._parts["ignore_merges"] and word_bytes in self._ids:
             ids = [self._ids[word_bytes]]
         else:
-            ids = self._merge(word_bytes, self._merge_table)
+            ids = self._merge_learned(word_bytes)
         if len(word) <= CACHED_WORD_LENGTH:
             if len(self._cache) >= CACHED_WORDS:
                 self._cache.clear()
             self._cache[word] = ids
         return ids
+
+    def _merge_learned(self, word_bytes):
+        if is_compiled() and len(word_bytes) <= LONGEST_LOOPED:
+            if ids := self._merge_in_loops(word_bytes):  # [] if it has no token for a byte
+                return ids
+        return self._merge(word_bytes, self._merge_table)
+
+    @cached_property
+    def _merge_in_loops(self):
+        from lunsedu.tokenizer.loops import WordMerger  # late: it opens numba, an extra
+
+        return WordMerger(self._byte_ids, self._merge_table)
 
     def _merge(self, word_bytes, merge_table):
         ids = list(map(self._byte_ids.__getitem__, word_bytes))
@@ -390,6 +407,14 @@ class Tokenizer:
 
     def __repr__(self) -> str:
         return f"Tokenizer(vocab_size={self.vocab_size}, {len(self.merges)} merges)"
+
+
+def _learning():
+    if not is_compiled():
+        return train_merges
+    from lunsedu.tokenizer.loops import learn_merges
+
+    return learn_merges
 
 
 def _count_words(texts_and_counts):

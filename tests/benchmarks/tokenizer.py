@@ -7,6 +7,8 @@ learn 1,000 merges from its lines. For encoding, both use the one tokenizer that
 and opened in the other; the script checks that every line gets the same ids. Encoding line by line
 works on one thread on both sides. "Anew" starts each round without the words that either side
 remembers from before.
+
+"Compiled" is the same with numba's loops (lunsedu.use_compiled).
 """
 
 from pydoc_data.topics import topics
@@ -22,9 +24,10 @@ def lines():
     return "\n".join(topics.values()).split("\n")
 
 
-def our_training():
-    from lunsedu import Tokenizer
+def our_training(compiled):
+    from lunsedu import Tokenizer, use_compiled
 
+    use_compiled(compiled)
     texts = lines()
     return len(Tokenizer.train(texts, VOCABULARY).merges), lambda: Tokenizer.train(
         texts, VOCABULARY
@@ -52,9 +55,10 @@ def their_training():
     return job().get_vocab_size() - 256 - len(SPECIALS), job
 
 
-def our_encoding(file, anew):
-    from lunsedu import Tokenizer
+def our_encoding(compiled, file, anew):
+    from lunsedu import Tokenizer, use_compiled
 
+    use_compiled(compiled)
     tokenizer, texts = Tokenizer.load(file), lines()
 
     def job():
@@ -81,7 +85,7 @@ def their_encoding(file, anew):
 def main():
     options = arguments(__doc__, rounds=20).parse_args()
     set_threads(options.threads)
-    machine(options, ["numpy", "regex", "tokenizers"])
+    machine(options, ["numpy", "numba", "regex", "tokenizers"])
     import os
     import tempfile
 
@@ -89,22 +93,28 @@ def main():
 
     texts = lines()
     print(f"{sum(len(text) for text in texts):,} characters in {len(texts):,} lines")
-    _race(f"training, {MERGES} merges", Rival(our_training), Rival(their_training), options)
+    _race(f"training, {MERGES} merges", our_training, their_training, (), options)
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "tokenizer.json")
         Tokenizer.train(texts, VOCABULARY).save(file)
         for anew in (True, False):
             title = "encoding line by line, " + ("anew" if anew else "words seen before")
-            _race(
-                title, Rival(our_encoding, file, anew), Rival(their_encoding, file, anew), options
-            )
+            _race(title, our_encoding, their_encoding, (file, anew), options)
 
 
-def _race(title, ours, theirs, options):
-    assert ours.facts == theirs.facts, f"{title}: the two do not do the same work"
-    report(title, race({"lunsedu": ours, "Hugging Face": theirs}, options.rounds))
-    ours.stop()
-    theirs.stop()
+def _race(title, ours, theirs, work, options):
+    rivals = {
+        "lunsedu": Rival(ours, False, *work),
+        "lunsedu, compiled": Rival(ours, True, *work),
+        "Hugging Face": Rival(theirs, *work),
+    }
+    facts = [rival.facts for rival in rivals.values()]
+    assert facts[0] == facts[1] == facts[2], f"{title}: they do not do the same work"
+    seconds = race(rivals, options.rounds)
+    for mine in ("lunsedu", "lunsedu, compiled"):
+        report(title, seconds, mine)
+    for rival in rivals.values():
+        rival.stop()
 
 
 if __name__ == "__main__":

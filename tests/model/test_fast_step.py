@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lunsedu import layers
-from lunsedu.model import Lunsformter, LunsformterConfig
-from lunsedu.model.fast import few_rows, forms, step, threads
+from lunsedu.model import Lunsformter, LunsformterConfig, use_compiled
+from lunsedu.model.fast import few_rows, step, threads
 
 CASES = {
     "plain": dict(num_heads=4, num_kv_heads=4),
@@ -65,9 +65,9 @@ def test_large_models_give_the_same_numbers_on_any_number_of_cores(case, B, ever
 @pytest.fixture
 def compiled():
     pytest.importorskip("numba")
-    forms.use_compiled()
+    use_compiled()
     yield
-    forms.use_compiled(False)
+    use_compiled(False)
 
 
 @pytest.mark.parametrize("case", CASES)

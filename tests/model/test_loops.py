@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gradients import relative_error
 
-from lunsedu.model import Lunsformter, LunsformterConfig
+from lunsedu.model import Lunsformter, LunsformterConfig, use_compiled
 from lunsedu.model.fast import forms, rows
 from lunsedu.model.fast import gradient as gradient_module
 from lunsedu.training import new_optimizer
@@ -17,9 +17,9 @@ from lunsedu.model.fast import loops  # noqa: E402
 
 @pytest.fixture
 def compiled():
-    forms.use_compiled()
+    use_compiled()
     yield
-    forms.use_compiled(False)
+    use_compiled(False)
 
 
 def normal(*shape, seed=0, size=1.0):
@@ -137,14 +137,14 @@ def test_float64_goes_on_in_numpy(compiled):
 def test_adamw(weight_decay):
     models = make(), make()
     for model, wanted in zip(models, (False, True), strict=True):
-        forms.use_compiled(wanted)
+        use_compiled(wanted)
         try:
             optimizer = new_optimizer(model, weight_decay=weight_decay)
             for step in range(5):
                 gradient = normal(model.parameters.size, seed=step)
                 optimizer.update(model.parameters, gradient, 0.01)
         finally:
-            forms.use_compiled(False)
+            use_compiled(False)
     same(models[1].parameters, models[0].parameters, rtol=1e-6)
 
 
@@ -156,9 +156,7 @@ def test_a_number_that_is_none_shows_in_the_loss(compiled):
 
 
 def test_without_numba_it_says_what_to_install(monkeypatch):
-    monkeypatch.delitem(sys.modules, "lunsedu.model.fast.loops")
-    monkeypatch.delattr("lunsedu.model.fast.loops")
     monkeypatch.setitem(sys.modules, "numba", None)
     with pytest.raises(ImportError, match=r"need numba .*pip install \"lunsedu\[fast\]\""):
-        forms.use_compiled()
+        use_compiled()
     assert forms.form(np.dtype(np.float32)) is rows

@@ -1,0 +1,55 @@
+"""Whether loops that numba compiles are used where there are some, in place of plain Python.
+
+    use_compiled()
+
+It is a choice that one makes and not a matter of what is installed. A model's numbers are then the
+same but for their last digits, so the same seed gives the same result, digit for digit, on every
+machine that has made the same choice; a tokenizer's ids and merges are the same in either case.
+
+What is not here: the loops (tokenizer/loops.py, model/fast/).
+"""
+
+_wanted = False
+
+
+def use_compiled(wanted: bool = True) -> None:
+    """From now on, let tokenizers and models run loops that are compiled, where there are some.
+
+    For learning merges and merging new words, for training a model and generating. Models must be
+    in float32, the usual type; others go on as before. The first use of each takes some seconds
+    more, while numba compiles; it keeps the result for the next time. False: back to plain Python
+    and numpy's calls.
+
+    Raises ImportError, saying what to install, when numba is not there or does not fit the numpy
+    that is there; RuntimeError when it finds no folder to keep what it compiled.
+    """
+    global _wanted
+    if wanted:
+        _try_numba()
+    _wanted = bool(wanted)
+
+
+def is_compiled() -> bool:
+    """Return whether compiled loops are wanted: another process must do as this one does."""
+    return _wanted
+
+
+def _try_numba():
+    try:
+        import numba
+    except ImportError as error:
+        raise ImportError(
+            f'compiled loops need numba ({error}): pip install "lunsedu[fast]", or go on without'
+            " them, for the results are the same but for their last digits"
+        ) from None
+    try:
+        numba.njit(cache=True)(_nothing)
+    except RuntimeError as error:
+        raise RuntimeError(
+            f"numba finds no folder to keep what it compiled ({error}): set NUMBA_CACHE_DIR to one"
+            " that you may write into"
+        ) from None
+
+
+def _nothing():
+    """Compiled by nobody: numba looks for a folder when it is told to keep what it compiles."""

@@ -1,0 +1,122 @@
+"""Learning and merging in compiled loops, against bpe.py."""
+
+import copy
+import pickle
+from collections import Counter
+from pydoc_data.topics import topics  # much English, in every Python
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from some_texts import CHAT, TEXTS, quick
+
+from lunsedu import use_compiled
+from lunsedu.tokenizer import Tokenizer
+from lunsedu.tokenizer.bpe import merge_long_word, train_merges
+
+pytest.importorskip("numba")
+from lunsedu.tokenizer import loops  # noqa: E402
+
+
+@pytest.fixture
+def compiled():
+    use_compiled()
+    yield
+    use_compiled(False)
+
+
+# --- learning ------------------------------------------------------------------------------------
+
+
+@quick
+@given(st.dictionaries(st.text("aab é", max_size=15), st.integers(1, 5), max_size=9))
+def test_the_same_merges_for_any_words(word_counts):
+    assert loops.learn_merges(word_counts, 40) == train_merges(word_counts, 40)
+
+
+def test_the_same_merges_until_no_pair_occurs_twice():
+    text = " ".join(topics.values())[:100_000]
+    word_counts = Counter(Tokenizer().split(text + "a" * 200 + "日本" * 70))
+    merges = train_merges(word_counts, 10**6)
+    assert len(merges) > 1000
+    assert loops.learn_merges(word_counts, 10**6) == merges
+    assert loops.learn_merges(word_counts, 17) == merges[:17]
+
+
+@pytest.mark.parametrize("word_counts", [{}, {"": 3}, {"a": 9}, {"ab": 1}, {"ab": 2}, {"aaa": 1}])
+def test_few_words_and_short_ones(word_counts):
+    assert loops.learn_merges(word_counts, 9) == train_merges(word_counts, 9)
+
+
+def test_it_tells_after_each_merge_and_can_be_stopped():
+    told = []
+    merges = loops.learn_merges({"aaabdaaabac": 1}, 9, tick=lambda: told.append(1))
+    assert len(told) == len(merges) == 3
+
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        loops.learn_merges({"aaabdaaabac": 1}, 9, tick=stop)
+
+
+# --- merging -------------------------------------------------------------------------------------
+
+
+@quick
+@given(st.integers(0, 2**32 - 1), st.binary(max_size=90))
+def test_the_same_ids_for_any_merges_in_any_order(seed, word):
+    """Ids from all over the range, ranks that no training would give, and some bytes as often."""
+    rng = np.random.default_rng(seed)
+    byte_ids = rng.choice(2**31 - 1, 256, replace=False).tolist()
+    few = [byte_ids[i] for i in word] + byte_ids[:4]
+    table, new_ids = {}, rng.choice(2**31 - 1, 60, replace=False).tolist()
+    for rank, new_id in zip(rng.permutation(60).tolist(), new_ids, strict=True):
+        pair = rng.choice(few, 2).tolist()
+        table.setdefault((pair[0], pair[1]), (rank, new_id))
+        few.append(new_id)
+    wanted = merge_long_word([byte_ids[i] for i in word], table)
+    assert loops.WordMerger(byte_ids, table)(word) == wanted
+
+
+def test_a_byte_without_an_id_gives_nothing():
+    byte_ids = [None if byte == 98 else byte for byte in range(256)]
+    merge = loops.WordMerger(byte_ids, {(97, 97): (0, 256)})
+    assert merge(b"aac") == [256, 99] and merge(b"aab") == [] and merge(b"") == []
+    assert loops.WordMerger(range(256), {})(b"ab") == [97, 98]
+
+
+# --- the tokenizer -------------------------------------------------------------------------------
+
+
+def test_a_tokenizer_with_loops_is_the_same(chat, compiled, monkeypatch):
+    asked = Counter()
+    for name in ("learn_merges", "WordMerger"):
+        real = getattr(loops, name)
+        monkeypatch.setattr(
+            loops, name, lambda *a, real=real, **b: asked.update([real.__name__]) or real(*a, **b)
+        )
+    learned = Tokenizer.train(CHAT * 3, vocab_size=330)
+    assert learned == chat
+    for text in [*TEXTS, *CHAT, "word" * 5000]:
+        ids = learned.encode(text)
+        assert all(type(i) is int for i in ids)
+        use_compiled(False)
+        assert ids == Tokenizer(chat.merges).encode(text)
+        use_compiled()
+    assert asked == {"learn_merges": 1, "WordMerger": 1}
+
+
+def test_without_a_token_for_a_byte_the_sentence_is_the_same(compiled):
+    learned = Tokenizer.train(CHAT, vocab_size=300)
+    learned._byte_ids[ord("h")] = None
+    with pytest.raises(ValueError, match="no token for the byte 0x68"):
+        learned.encode("hello")
+
+
+def test_a_tokenizer_that_has_worked_can_be_copied(chat, compiled):
+    worked = Tokenizer(chat.merges)
+    ids = worked.encode(CHAT[0])
+    for twin in (copy.deepcopy(worked), pickle.loads(pickle.dumps(worked))):
+        assert twin.encode(CHAT[0] + CHAT[1])[: len(ids) - 1] == ids[:-1]
