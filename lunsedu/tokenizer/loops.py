@@ -21,7 +21,8 @@ compiled = functools.partial(numba.njit, nogil=True, cache=True)
 u64 = np.uint64
 FREE = u64(2**64 - 1)  # no pair, for ids are below 2^31
 MIX = u64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: neighbours land far apart (Knuth, 6.4)
-NEVER = 2**31 - 1  # the rank of a pair that was not learned
+NEVER = FREE  # what a pair makes that was not learned
+LOW = u64(2**32 - 1)  # the bits of a pair's right id
 
 # --- pairs in a hash table ------------------------------------------------------------------------
 
@@ -64,55 +65,59 @@ class WordMerger:
     def __init__(
         self, byte_ids: Sequence[int | None], merge_table: Mapping[tuple[int, int], tuple[int, int]]
     ) -> None:
-        first = np.array([-1 if i is None else i for i in byte_ids], np.int32)
+        self.byte_ids = np.array([-1 if i is None else i for i in byte_ids], np.int64)  # [256]
         pairs = np.array(list(merge_table), np.int64).reshape(-1, 2)  # [merges, 2]
-        ranks, made = np.array(list(merge_table.values()), np.int32).reshape(-1, 2).T.copy()
-        new_ids = np.zeros(ranks.max(initial=-1) + 1, np.int32)  # by rank
-        new_ids[ranks] = made
-        table = _free_table(len(pairs))
-        ranks_by_slot = np.full(len(table), NEVER, np.int32)
-        _enter(pairs, ranks, table, ranks_by_slot)
-        self.tables = (first, table, ranks_by_slot, new_ids)
+        made = np.array(list(merge_table.values()), np.int64).reshape(-1, 2)  # ranks and new ids
+        pairs_in_slots = _free_table(len(pairs))
+        self.table = np.full((len(pairs_in_slots), 2), NEVER)  # a pair, and what it makes
+        self.table[:, 0] = pairs_in_slots
+        _enter(pairs, made, self.table)
 
     def __call__(self, word: bytes) -> list[int]:
-        return _merge_bytes(word, *self.tables).tolist()
+        return _merge_bytes(word, self.byte_ids, self.table).tolist()
 
 
 @compiled()
-def _enter(pairs, their_ranks, table, ranks):
+def _enter(pairs, made, table):
     for i in range(len(pairs)):
-        slot = _slot(_pair(pairs[i, 0], pairs[i, 1]), table)
-        table[slot] = _pair(pairs[i, 0], pairs[i, 1])
-        ranks[slot] = their_ranks[i]
+        pair = _pair(pairs[i, 0], pairs[i, 1])
+        slot = _slot(pair, table[:, 0])
+        table[slot, 0] = pair
+        table[slot, 1] = _pair(made[i, 0], made[i, 1])  # a lower rank is a lower number
 
 
 @compiled()
-def _merge_bytes(word, byte_ids, table, ranks, new_ids):
+def _made_of(left, right, table):
+    return table[_slot(_pair(left, right), table[:, 0]), 1]
+
+
+@compiled()
+def _merge_bytes(word, byte_ids, table):
     n = len(word)
-    ids = np.empty(n, np.int32)
-    waiting = np.empty(n, np.int32)  # the rank of each pair of neighbours
+    ids = np.empty(n, np.int64)
+    made = np.empty(n, np.uint64)  # rank and new id of each pair of neighbours
     for i in range(n):
         ids[i] = byte_ids[word[i]]
         if ids[i] < 0:
             return ids[:0]
     for i in range(n - 1):
-        waiting[i] = ranks[_slot(_pair(ids[i], ids[i + 1]), table)]
+        made[i] = _made_of(ids[i], ids[i + 1], table)
     while True:
-        at, rank = -1, NEVER
+        at, first = -1, NEVER
         for i in range(n - 1):
-            if waiting[i] < rank:
-                at, rank = i, waiting[i]
+            if made[i] < first:
+                at, first = i, made[i]
         if at < 0:
             return ids[:n]
         n -= 1
         for i in range(at + 1, n):
             ids[i] = ids[i + 1]
-            waiting[i - 1] = waiting[i]
-        ids[at] = new_ids[rank]
+            made[i - 1] = made[i]
+        ids[at] = np.int64(first & LOW)
         if at > 0:
-            waiting[at - 1] = ranks[_slot(_pair(ids[at - 1], ids[at]), table)]
+            made[at - 1] = _made_of(ids[at - 1], ids[at], table)
         if at < n - 1:
-            waiting[at] = ranks[_slot(_pair(ids[at], ids[at + 1]), table)]
+            made[at] = _made_of(ids[at], ids[at + 1], table)
 
 
 # --- learning merges ------------------------------------------------------------------------------
@@ -147,7 +152,7 @@ def learn_merges(
         pair = int(_next_merge(256 + len(merges), *state))
         if pair == FREE:
             break
-        merges.append((pair >> 32, pair & 0xFFFFFFFF))
+        merges.append((pair >> 32, pair & int(LOW)))
         tick()
     return merges
 
@@ -192,7 +197,7 @@ def _next_merge(new_id, ids, starts, lengths, weights, table, counts, newest, wh
     else:
         return FREE
 
-    left, right = np.int32(pair >> u64(32)), np.int32(pair & u64(0xFFFFFFFF))
+    left, right = np.int32(pair >> u64(32)), np.int32(pair & LOW)
     entry, first_new = newest[slot], used[0]
     while entry >= 0:
         word = where[entry, 0]
