@@ -6,6 +6,8 @@ from functools import partial
 
 import numpy as np
 
+from lunsedu.model.fast.forms import compiled_step
+
 NUM_ALTERNATIVES = 5
 
 
@@ -38,12 +40,14 @@ class Place:
 
     def __init__(self, logits: np.ndarray, forbidden: Iterable[int]) -> None:
         self.logits = np.array(logits, dtype=np.float64)  # [B, V], a copy
-        top = self.logits.max(axis=-1, keepdims=True)  # [B, 1]; NaN where any logit is NaN
-        self._top = top[:, 0].tolist()  # [B]
-        if not all(map(math.isfinite, self._top)):
-            _refuse(self._top)
-        odds = self.logits - top  # [B, V]
-        self._total = np.exp(odds, out=odds).sum(axis=-1).tolist()  # [B]
+        if loops := compiled_step(logits.dtype):
+            top, total = loops.top_and_odds(logits)  # [B] each
+            self._top, self._total = _finite(top), total.tolist()
+        else:
+            top = self.logits.max(axis=-1, keepdims=True)  # [B, 1]; NaN where any logit is NaN
+            self._top = _finite(top[:, 0])
+            odds = self.logits - top  # [B, V]
+            self._total = np.exp(odds, out=odds).sum(axis=-1).tolist()  # [B]
         for token in forbidden:
             self.logits[:, token] = -np.inf
         self.likeliest = self.logits.argmax(axis=-1).tolist()  # [B]
@@ -73,6 +77,14 @@ class Place:
             return partial(self.alternatives, row)
         found = self.alternatives(row)
         return lambda: found
+
+
+def _finite(top):
+    """Return largest logits `top` [B] as a list; ValueError if one is no finite number."""
+    numbers = top.tolist()
+    if not all(map(math.isfinite, numbers)):
+        _refuse(numbers)
+    return numbers
 
 
 def _refuse(top):

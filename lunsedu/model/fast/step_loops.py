@@ -79,6 +79,26 @@ def logits_of(x: np.ndarray, gain: np.ndarray, eps: float, output: np.ndarray) -
 
 
 @compiled()
+def top_and_odds(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the largest of logits [B, V] and the sum of exp(logit - largest), both [B], float64.
+
+    NaN is the largest where any logit is NaN.
+    """
+    B, V = logits.shape
+    top, odds = np.empty(B), np.empty(B)
+    for b in range(B):
+        largest = logits[b, 0]
+        for v in range(V):
+            largest = max(largest, logits[b, v])
+        total = 0.0
+        for v in range(V):
+            total += exp(logits[b, v] - largest)
+        odds[b] = total
+        top[b] = largest if total == total or largest == -np.inf else np.nan
+    return top, odds
+
+
+@compiled()
 def _norm(x, gain, eps, y):
     B, D = x.shape
     for b in range(B):
