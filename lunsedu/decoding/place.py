@@ -22,10 +22,8 @@ def strongest(values: np.ndarray, count: int) -> np.ndarray:
     >>> strongest(np.array([1.0, 3.0, 3.0, -np.inf]), 5).tolist()
     [1, 2, 0]
     """
-    candidates = np.flatnonzero(values > -np.inf)
-    if count < len(candidates):
-        threshold = np.partition(values[candidates], -count)[-count]
-        candidates = np.flatnonzero(values >= threshold)
+    threshold = np.partition(values, -count)[-count] if count < len(values) else -np.inf
+    candidates = np.flatnonzero(values >= threshold if threshold > -np.inf else values > -np.inf)
     order = np.argsort(-values[candidates], kind="stable")  # stable: equal values stay by id
     return candidates[order[:count]]
 
@@ -46,8 +44,7 @@ class Place:
         else:
             top = self.logits.max(axis=-1, keepdims=True)  # [B, 1]; NaN where any logit is NaN
             self._top = _finite(top[:, 0])
-            odds = self.logits - top  # [B, V]
-            self._total = np.exp(odds, out=odds).sum(axis=-1).tolist()  # [B]
+            self._total = _odds(self.logits, top).tolist()  # [B]
         for token in forbidden:
             self.logits[:, token] = -np.inf
         self.likeliest = self.logits.argmax(axis=-1).tolist()  # [B]
@@ -77,6 +74,16 @@ class Place:
             return partial(self.alternatives, row)
         found = self.alternatives(row)
         return lambda: found
+
+
+def _odds(logits, top):
+    """Return the sum of exp(logit - top) over each row, [B]; logits [B, V], top [B, 1]."""
+    if logits.shape[1] > SMALL_VOCABULARY and len(logits) > 1:  # so that a row stays in the cache
+        return np.concatenate(
+            [_odds(logits[i : i + 1], top[i : i + 1]) for i in range(len(logits))]
+        )
+    odds = logits - top  # [B, V]
+    return np.exp(odds, out=odds).sum(axis=-1)
 
 
 def _finite(top):
