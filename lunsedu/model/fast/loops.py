@@ -2,7 +2,7 @@
 
 numpy goes over an array once for every sign in a formula; a loop that is compiled reads each number
 once and does all that is to be done with it. Used only where one asks for it, for float32
-(`lunsedu.model.fast.use_compiled`). Matrix products stay with the library.
+(`lunsedu.use_compiled`). Matrix products stay with the library.
 
 The tests hold each function against its namesake in rows.py.
 """
