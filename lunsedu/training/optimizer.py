@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lunsedu import checks
 from lunsedu.model.fast.forms import compiled
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class AdamW:
         weight_decay: float = 0.01,
         dtype: DTypeLike = np.float64,
     ) -> None:
+        size = checks.whole_number("size", size)
         self.m = np.zeros(size, dtype=dtype)  # [P]
         self.v = np.zeros(size, dtype=dtype)  # [P]
         self.step = 0
@@ -102,7 +104,12 @@ class AdamW:
 
         It goes block by block and makes no new arrays: a block stays in the processor's cache
         from the first line to the last, where whole vectors would go to memory and back each time.
+
+        Raises TypeError when the parameters are no array, ValueError when parameters, gradient and
+        decays are not numbers of the shape of m and v; nothing is changed then.
         """
+        gradient = np.asarray(gradient)
+        self._check_vectors(parameters, gradient)
         self.step += 1
         beta1, beta2 = self.betas
         # the means start at 0, so early on they are too small by these factors
@@ -135,6 +142,29 @@ class AdamW:
             np.multiply(m, lr * m_scale, out=change)
             change /= root
             p -= change  # p -= lr * (m * m_scale) / (sqrt(v * v_scale) + eps)
+
+    def _check_vectors(self, parameters, gradient):
+        """Look at shapes and types only: compiled loops would write past the end of a vector."""
+        if not isinstance(parameters, np.ndarray):
+            raise TypeError(
+                "parameters must be a numpy array, which is changed in place, not a"
+                f" {type(parameters).__name__}"
+            )
+        if parameters.dtype.kind != "f" or gradient.dtype.kind not in "biuf":
+            raise ValueError(
+                "AdamW changes float parameters by a gradient of numbers, not"
+                f" {parameters.dtype} by {gradient.dtype}"
+            )
+        shapes = {"parameters": parameters.shape, "gradient": gradient.shape}
+        shapes |= {"m": np.shape(self.m), "v": np.shape(self.v)}
+        if np.ndim(self.decays):
+            shapes["decays"] = np.shape(self.decays)
+        if parameters.ndim != 1 or len(set(shapes.values())) > 1:
+            found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+            raise ValueError(
+                f"AdamW needs flat vectors [P] of one length, not {found}: make the optimizer with"
+                " AdamW(parameters.size)"
+            )
 
 
 def new_optimizer(model: Lunsformter, weight_decay: float = 0.01) -> AdamW:

@@ -73,6 +73,33 @@ def test_adamw_by_the_formulas_of_the_paper():
         np.testing.assert_allclose(p, expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("lengths", [(2, 1, 2), (2, 3, 2), (6, 6, 2), (1, 1, 2), (2, 2, 3)])
+def test_adamw_wants_vectors_of_one_length(lengths):
+    parameters, gradient, size = lengths
+    p, optimizer = np.ones(parameters), AdamW(size, weight_decay=0.0)
+    with pytest.raises(ValueError, match="AdamW needs flat vectors .* of one length"):
+        optimizer.update(p, np.ones(gradient), 0.1)
+    assert optimizer.step == 0 and not optimizer.m.any() and (p == 1).all()
+
+
+def test_adamw_wants_float_arrays_and_decays_that_fit():
+    optimizer = AdamW(2, decays=np.ones(3))
+    with pytest.raises(ValueError, match=r"decays \(3,\)"):
+        optimizer.update(np.ones(2), np.ones(2), 0.1)
+    with pytest.raises(ValueError, match="AdamW changes float parameters .* not int64"):
+        AdamW(2).update(np.ones(2, int), np.ones(2), 0.1)
+    with pytest.raises(ValueError, match="not float64 by <U1"):
+        AdamW(1).update(np.ones(1), np.array(["a"]), 0.1)
+    with pytest.raises(TypeError, match="parameters must be a numpy array"):
+        AdamW(1).update([1.0], np.ones(1), 0.1)
+    with pytest.raises(ValueError, match="size must be a whole number"):
+        AdamW(2.5)
+    p, q = np.ones(2), np.ones(2)  # whole numbers as a gradient are numbers
+    AdamW(2).update(p, [1, -3], 0.1)
+    AdamW(2).update(q, np.array([1.0, -3.0]), 0.1)
+    assert p.tolist() == q.tolist()
+
+
 def test_only_matrices_decay():
     model = small()
     decays = model.named_gradients(new_optimizer(model).decays)
