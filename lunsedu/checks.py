@@ -55,6 +55,20 @@ def number(name: str, value: Any, expected: str, holds: Callable[[Any], bool]) -
     return float(value)
 
 
+def dice(seed: Any) -> np.random.Generator:
+    """Return a Generator made from `seed`, a whole number; one that is there already goes on.
+
+    ValueError for anything else, None too: what is drawn at random can be drawn again.
+
+    >>> dice(-1)
+    Traceback (most recent call last):
+    ValueError: seed must be a whole number of at least 0, not -1
+    """
+    if isinstance(seed, np.random.Generator):
+        return seed
+    return np.random.default_rng(whole_number("seed", seed))
+
+
 def text(value: Any, name: str = "text") -> str:
     """Return `value`; TypeError unless it is a str, ValueError if it holds half a character.
 

@@ -9,8 +9,13 @@ import numpy as np
 import pytest
 
 from lunsedu import LunsDataset, Lunsformter, LunsformterConfig, LunsformterModel, Tokenizer
-from lunsedu.decoding import beam_search, greedy
+from lunsedu.adapters import LowRank, learn, record_examples
+from lunsedu.decoding import beam_search, greedy, sample
+from lunsedu.evaluation import evaluate, intervals
 from lunsedu.files.storage import load_arrays, save_arrays
+from lunsedu.grammar import GrammarModel, miniature_grammar
+from lunsedu.inside import probe
+from lunsedu.rewards import learn_from_rewards
 
 TEXTS = [
     "the cat sat on the mat.",
@@ -93,6 +98,68 @@ def test_same_seed_same_run_other_seed_another():
         fit(lm, 3)
     assert np.array_equal(runs[0].model.parameters, runs[1].model.parameters)
     assert not np.array_equal(runs[0].model.parameters, runs[2].model.parameters)
+
+
+CONFIG = LunsformterConfig(vocab_size=20, dim=16, hidden_dim=16, num_heads=2)
+SEEDED = {
+    "LunsformterModel": lambda seed: new_lm(seed).model.parameters,
+    "Lunsformter": lambda seed: Lunsformter(CONFIG, seed).parameters,
+    "LowRank": lambda seed: LowRank(Lunsformter(CONFIG), 2, seed=seed).parameters,
+    "learn": lambda seed: learned(seed),
+    "probe": lambda seed: probe(np.eye(8), np.arange(8) % 2, seed).held_back,
+    "mean": lambda seed: intervals.mean([1.0, 2.0, 4.0], seed=seed).low,
+    "mean of one": lambda seed: intervals.mean([1.0], seed=seed).low,
+    "corpus": lambda seed: miniature_grammar.corpus(20, seed),
+    "rewards": lambda seed: learn_from_rewards(new_lm(), ["a"], len, seed=seed).rng.random(),
+}
+SEEDED_BY_A_NUMBER = {
+    "record_examples": lambda seed: record_examples(3, seed),
+    "LunsDataset": lambda seed: new_dataset(seed=seed).texts,
+    "validation": lambda seed: new_dataset(seed=seed, validation=0.5).validation_texts,
+    "evaluate": lambda seed: str(
+        evaluate(
+            GrammarModel(miniature_grammar), {"s": sample}, [""], miniature_grammar, seed=seed
+        ).rows
+    ),
+    "evaluate, nothing drawn": lambda seed: str(
+        evaluate(
+            GrammarModel(miniature_grammar), {"g": greedy}, [""], miniature_grammar, seed=seed
+        ).rows
+    ),
+}
+
+
+def learned(seed):
+    model = Lunsformter(LunsformterConfig(vocab_size=259, dim=16, hidden_dim=16, num_heads=2))
+    learn(model, Tokenizer(), [("a", "b"), ("b", "c")], verbose=False, batch_size=1, seed=seed)
+    return model.parameters
+
+
+@pytest.mark.parametrize("name", SEEDED | SEEDED_BY_A_NUMBER)
+def test_a_seed_is_a_whole_number(name):
+    draw = (SEEDED | SEEDED_BY_A_NUMBER)[name]
+    assert np.array_equal(draw(3), draw(np.int64(3)))
+    for seed in (-1, 1.0, "x", True, None, [1]):
+        if name == "Lunsformter" and seed is None:
+            continue  # nothing is drawn: its parameters come from elsewhere
+        with pytest.raises(ValueError, match="^seed must be a whole number of at least 0, not "):
+            draw(seed)
+
+
+@pytest.mark.parametrize("name", SEEDED)
+def test_a_generator_goes_on_in_place_of_a_seed(name):
+    draw = SEEDED[name]
+    assert np.array_equal(draw(3), draw(np.random.default_rng(3)))
+
+
+def test_sampling_has_a_seed_or_differs_each_time():
+    model = GrammarModel(miniature_grammar)
+    drawn = [sample(model, [model.config.bos_id], seed=s, num_samples=9) for s in (3, np.int64(3))]
+    ids = [[candidate.token_ids for candidate in result.candidates] for result in drawn]
+    assert ids[0] == ids[1] and len(ids[0]) == 9
+    assert sample(model, [model.config.bos_id], seed=None).best.token_ids
+    with pytest.raises(ValueError, match="^seed must be a whole number"):
+        sample(model, [model.config.bos_id], seed=-1)
 
 
 def test_what_is_saved(trained, tmp_path):

@@ -244,12 +244,13 @@ def _hold_back(texts, validation, seed):
     """Return (training texts, validation texts), each in the order of the file."""
     share = "a share from 0 to below 1, such as 0.1"
     validation = checks.number("validation", validation, share, lambda value: 0 <= value < 1)
+    seed = checks.whole_number("seed", seed)
     if validation == 0:
         return list(texts), []
     if len(texts) < 2:
         raise ValueError("To hold back a share for validation, at least two texts are needed.")
     count = min(max(round(validation * len(texts)), 1), len(texts) - 1)
-    rng = np.random.default_rng(checks.whole_number("seed", seed, 0))
+    rng = np.random.default_rng(seed)
     held_back = set(rng.permutation(len(texts))[:count].tolist())
     return (
         [text for i, text in enumerate(texts) if i not in held_back],

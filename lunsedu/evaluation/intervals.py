@@ -87,7 +87,7 @@ def mean(
     The interval comes from the data alone: draw N of the values, with repetition, take their mean,
     `resamples` times over; the interval holds the middle 95 % of these means. `seed` fixes the
     draws. A single value has no spread to learn from: its interval is all numbers. Raises
-    ValueError without a value, when one is not finite, or without a resample.
+    ValueError without a value, when one is not finite, and without a resample or a seed.
     Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, section 13.3.
 
     >>> mean([1.0, 2.0, 3.0, 4.0]).text()
@@ -98,10 +98,10 @@ def mean(
     values = _as_numbers(values)  # [N]
     if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
         raise ValueError("a mean needs a list of at least one number, all of them finite")
+    rng = checks.dice(seed)
     value, count = float(values.mean()), len(values)
     if count == 1:
         return Estimate(value, -np.inf, np.inf, count)
-    rng = np.random.default_rng(seed)
     means = [values[rng.integers(count, size=count)].mean() for _ in range(resamples)]
     tail = 50 * (1 - confidence)  # per cent, on each side
     low, high = np.percentile(means, [tail, 100 - tail])

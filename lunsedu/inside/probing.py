@@ -65,8 +65,8 @@ def probe(x: np.ndarray, y: np.ndarray, seed: int = 0, ridge: float = 0.01) -> P
     the weights towards zero: it is a share of the mean square of x, so the size of x does not
     matter.
 
-    Raises ValueError unless there are at least 4 cases, finite numbers, and two classes in the half
-    that fits.
+    Raises ValueError unless there are at least 4 cases, finite numbers, two classes in the half
+    that fits, and a seed that is a whole number.
 
     >>> x = np.eye(3)[np.arange(60) % 3] + 0.1 * np.sin(np.arange(180.0)).reshape(60, 3)
     >>> probe(x, np.arange(60) % 3)
@@ -74,7 +74,7 @@ def probe(x: np.ndarray, y: np.ndarray, seed: int = 0, ridge: float = 0.01) -> P
     """
     x, y = _cases(x, y)
     ridge = checks.number("ridge", ridge, "a positive number", lambda r: 0 < r < np.inf)
-    order = np.random.default_rng(seed).permutation(len(y))  # [N]
+    order = checks.dice(seed).permutation(len(y))  # [N]
     fit, rest = order[: len(y) // 2], np.sort(order[len(y) // 2 :])  # [N/2], [N - N/2]
     classes, at = np.unique(y[fit], return_inverse=True)  # [C], [N/2]
     if len(classes) < 2:

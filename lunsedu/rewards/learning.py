@@ -132,7 +132,7 @@ class RewardLearning:
             "by_length": bool(by_length),
             "learn_from": learn_from,
         }
-        self.rng = np.random.default_rng(seed)
+        self.rng = checks.dice(seed)
         self.optimizer = AdamW(
             lm.model.parameters.size, weight_decay=0.0, dtype=lm.model.parameters.dtype
         )
