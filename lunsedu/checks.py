@@ -6,11 +6,14 @@
 Each check returns the value, as an int or a float, or raises with one sentence that says which
 argument it was, what was expected and what was given.
 
-What is not here: checks of files, of configurations as a whole, and of a student's answers.
+What is not here: checks of what files hold, of configurations as a whole, and of a student's
+answers.
 """
 
 import operator
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,6 +88,25 @@ def text(value: Any, name: str = "text") -> str:
     except UnicodeEncodeError:
         raise half_character(value, name) from None
     return value
+
+
+def path(value: Any, name: str = "path") -> Path:
+    """Return the Path that `value` names, a str or something with __fspath__ such as a Path.
+
+    TypeError for anything else; ValueError for a name of blanks, which would be the folder one is
+    in or a name that nobody sees, and for one with a NUL, which no system allows.
+
+    >>> path("", "folder")
+    Traceback (most recent call last):
+    ValueError: folder must be the name of a file or folder, not ''
+    """
+    expected = f"{name} must be the name of a file or folder"
+    given = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(given, str):
+        raise TypeError(f"{expected}, a str or a Path, not {type(given).__name__}: {given!r:.60}")
+    if not given.strip() or "\0" in given:
+        raise ValueError(f"{expected}, not {given!r:.60}")
+    return Path(given)
 
 
 def half_character(value: str, name: str = "text") -> ValueError:

@@ -416,8 +416,11 @@ def _changed(settings, changes):
 
 def _check_prefix(prefix):
     """Return a prefix such as "models/my_model" as a str, without the ending of its file."""
-    named = isinstance(prefix, (str, Path)) and bool(Path(prefix).name)
-    text = str(prefix)
+    try:
+        named = bool(checks.path(prefix).name.strip())
+    except (TypeError, ValueError):  # said below, with an example
+        named = False
+    text = os.fspath(prefix) if named else str(prefix)
     if named and (text.endswith(("/", "\\")) or Path(text).is_dir()):
         folder = text.rstrip("/\\")
         raise ValueError(

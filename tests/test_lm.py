@@ -12,10 +12,11 @@ from lunsedu import LunsDataset, Lunsformter, LunsformterConfig, LunsformterMode
 from lunsedu.adapters import LowRank, learn, record_examples
 from lunsedu.decoding import beam_search, greedy, sample
 from lunsedu.evaluation import evaluate, intervals
+from lunsedu.examples import data_path
 from lunsedu.files.storage import load_arrays, save_arrays
 from lunsedu.grammar import GrammarModel, miniature_grammar
 from lunsedu.inside import probe
-from lunsedu.rewards import learn_from_rewards
+from lunsedu.rewards import RewardLearning, learn_from_rewards
 
 TEXTS = [
     "the cat sat on the mat.",
@@ -232,6 +233,53 @@ def test_a_file_with_wrong_content_fails_at_load(trained, tmp_path, change, word
 def test_bad_prefixes(trained, prefix):
     with pytest.raises(ValueError, match="no name for a saved model"):
         trained.save(prefix)
+
+
+@pytest.mark.parametrize("prefix", ["a\0b", "  ", "models/ ", b"m", 5.0])
+def test_a_prefix_is_a_name_that_can_be_seen(trained, prefix):
+    with pytest.raises(ValueError, match="no name for a saved model"):
+        trained.save(prefix)
+    with pytest.raises(ValueError, match="no name for a saved model"):
+        LunsformterModel.load(prefix)
+
+
+PATHS = {
+    "Tokenizer.save": lambda lm, path: lm.tokenizer.save(path),
+    "Tokenizer.load": lambda lm, path: Tokenizer.load(path),
+    "save_pretrained": lambda lm, path: lm.save_pretrained(path),
+    "from_pretrained": lambda lm, path: LunsformterModel.from_pretrained(path),
+    "save_gguf": lambda lm, path: lm.save_gguf(path),
+    "from_gguf": lambda lm, path: LunsformterModel.from_gguf(path),
+    "LowRank.save": lambda lm, path: LowRank(lm.model).save(path),
+    "LowRank.load": lambda lm, path: LowRank.load(lm.model, path),
+    "RewardLearning.save": lambda lm, path: learn_from_rewards(lm, ["a"], len).save(path),
+    "RewardLearning.resume": lambda lm, path: RewardLearning.resume(path, lm, len, 1),
+    "data_path": lambda lm, path: data_path(path),
+}
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_what_is_no_path_is_refused_and_nothing_is_written(name, trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in (None, 5, b"file", ["file"]):
+        with pytest.raises(TypeError, match="must be the name of a file or folder, a str or a Pa"):
+            PATHS[name](trained, path)
+    for path in ("", "  ", "a\0b"):
+        with pytest.raises(ValueError, match="must be the name of a file or folder, not '"):
+            PATHS[name](trained, path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whatever_names_a_path_will_do(trained, tmp_path, monkeypatch):
+    class Named:
+        def __fspath__(self):
+            return str(tmp_path / "named")
+
+    monkeypatch.chdir(tmp_path)
+    trained.tokenizer.save(Named())
+    assert Tokenizer.load(Named()) == trained.tokenizer
+    trained.save_pretrained(".")  # the folder one is in, by its name
+    assert (tmp_path / "config.json").is_file()
 
 
 def test_missing_prefix_and_unwritable_place(trained, tmp_path):

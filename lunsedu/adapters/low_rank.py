@@ -212,7 +212,8 @@ class LowRank:
         """Write the two files of PEFT: adapter_config.json and adapter_model.safetensors.
 
         base_model: the name or folder of the model as PEFT shall find it; it may stay empty.
-        Raises OSError, naming the path, when they cannot be written.
+        Raises OSError, naming the path, when they cannot be written, TypeError or ValueError for
+        what is no path.
         """
         from lunsedu.adapters.peft_files import save_adapter
 

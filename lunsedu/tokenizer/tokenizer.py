@@ -372,8 +372,12 @@ class Tokenizer:
         return tokenizer
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write tokenizer.json to `path`, all of it or nothing; the folder is made if missing."""
-        path = Path(path)
+        """Write tokenizer.json to `path`, all of it or nothing; the folder is made if missing.
+
+        Raises OSError, naming the path, when it cannot be written; TypeError or ValueError for what
+        is no path.
+        """
+        path = checks.path(path)
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a folder; pass the name of a file to write.")
         storage.write_text(path, self.to_json())
@@ -383,9 +387,10 @@ class Tokenizer:
         """Read the tokenizer that `save` or another library wrote; see `from_json`.
 
         Raises FileNotFoundError or IsADirectoryError if there is no such file, ValueError if it
-        can't be read as a byte-level BPE tokenizer. Each names the path.
+        can't be read as a byte-level BPE tokenizer. Each names the path. TypeError or ValueError
+        for what is no path.
         """
-        path = Path(path)
+        path = checks.path(path)
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a folder; pass the tokenizer.json inside it.")
         if not path.exists():
