@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 
-def whole_number(name: str, value: Any, least: int = 0, hint: str = "") -> int:
+def whole_number(name: str, value: Any, least: int | None = 0, hint: str = "") -> int:
     """Return `value` as an int; ValueError unless it is a whole number of at least `least`.
 
-    numpy's whole numbers are welcome; True, 2.0 and "2" are none.
+    With least=None it may be any. numpy's whole numbers are welcome; True, 2.0 and "2" are none.
 
     >>> whole_number("epochs", 3)
     3
@@ -36,10 +36,9 @@ def whole_number(name: str, value: Any, least: int = 0, hint: str = "") -> int:
         found = operator.index(value)
     except TypeError:
         found = None
-    if found is None or found < least:
-        raise ValueError(
-            f"{name} must be a whole number of at least {least}, not {value!r:.60}{hint}"
-        )
+    if found is None or (least is not None and found < least):
+        limit = "" if least is None else f" of at least {least}"
+        raise ValueError(f"{name} must be a whole number{limit}, not {value!r:.60}{hint}")
     return found
 
 
