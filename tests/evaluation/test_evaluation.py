@@ -396,6 +396,17 @@ def test_a_sentence_that_does_not_fit_is_refused(lm):
         word_log_probs(lm, ["a cat " * 40 + "a"])
 
 
+def test_one_text_is_no_list_of_sentences(lm):
+    for model in (GrammarModel(miniature_grammar), lm):
+        with pytest.raises(TypeError, match="a list of texts, not one text: 'how are you'"):
+            word_log_probs(model, "how are you")
+        with pytest.raises(TypeError, match="a list of texts, not one text: 'how are you'"):
+            gap_to_floor(model, miniature_grammar, "how are you")
+        with pytest.raises(TypeError, match="a sentence must be a str, not int: 3"):
+            word_log_probs(model, [3])
+        assert word_log_probs(model, []) == word_log_probs(model, iter(())) == []
+
+
 def test_a_gap_needs_sentences_of_the_language(lm):
     with pytest.raises(ValueError, match="at least two sentences, not 1"):
         gap_to_floor(lm, miniature_grammar, ["how are you"])
