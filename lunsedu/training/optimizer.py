@@ -174,11 +174,11 @@ class AdamW:
                 "AdamW changes float parameters by a gradient of numbers, not"
                 f" {parameters.dtype} by {gradient.dtype}"
             )
-        shapes = {"parameters": parameters.shape, "gradient": gradient.shape}
-        shapes |= {"m": np.shape(self.m), "v": np.shape(self.v)}
-        if np.ndim(self.decays):
-            shapes["decays"] = np.shape(self.decays)
-        if parameters.ndim != 1 or len(set(shapes.values())) > 1:
+        shape = parameters.shape
+        same = shape == gradient.shape == np.shape(self.m) == np.shape(self.v)
+        if not same or parameters.ndim != 1 or np.shape(self.decays) not in ((), shape):
+            shapes = {"parameters": shape, "gradient": gradient.shape, "m": np.shape(self.m)}
+            shapes |= {"v": np.shape(self.v), "decays": np.shape(self.decays)}
             found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
             raise ValueError(
                 f"AdamW needs flat vectors [P] of one length, not {found}: make the optimizer with"
