@@ -6,20 +6,23 @@
 Each check returns the value, as an int or a float, or raises with one sentence that says which
 argument it was, what was expected and what was given.
 
-What is not here: checks of files, of configurations as a whole, and of a student's answers.
+What is not here: checks of what files hold, of configurations as a whole, and of a student's
+answers.
 """
 
 import operator
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 
-def whole_number(name: str, value: Any, least: int = 0, hint: str = "") -> int:
+def whole_number(name: str, value: Any, least: int | None = 0, hint: str = "") -> int:
     """Return `value` as an int; ValueError unless it is a whole number of at least `least`.
 
-    numpy's whole numbers are welcome; True, 2.0 and "2" are none.
+    With least=None it may be any. numpy's whole numbers are welcome; True, 2.0 and "2" are none.
 
     >>> whole_number("epochs", 3)
     3
@@ -33,10 +36,9 @@ def whole_number(name: str, value: Any, least: int = 0, hint: str = "") -> int:
         found = operator.index(value)
     except TypeError:
         found = None
-    if found is None or found < least:
-        raise ValueError(
-            f"{name} must be a whole number of at least {least}, not {value!r:.60}{hint}"
-        )
+    if found is None or (least is not None and found < least):
+        limit = "" if least is None else f" of at least {least}"
+        raise ValueError(f"{name} must be a whole number{limit}, not {value!r:.60}{hint}")
     return found
 
 
@@ -55,6 +57,20 @@ def number(name: str, value: Any, expected: str, holds: Callable[[Any], bool]) -
     return float(value)
 
 
+def dice(seed: Any) -> np.random.Generator:
+    """Return a Generator made from `seed`, a whole number; one that is there already goes on.
+
+    ValueError for anything else, None too: what is drawn at random can be drawn again.
+
+    >>> dice(-1)
+    Traceback (most recent call last):
+    ValueError: seed must be a whole number of at least 0, not -1
+    """
+    if isinstance(seed, np.random.Generator):
+        return seed
+    return np.random.default_rng(whole_number("seed", seed))
+
+
 def text(value: Any, name: str = "text") -> str:
     """Return `value`; TypeError unless it is a str, ValueError if it holds half a character.
 
@@ -71,6 +87,25 @@ def text(value: Any, name: str = "text") -> str:
     except UnicodeEncodeError:
         raise half_character(value, name) from None
     return value
+
+
+def path(value: Any, name: str = "path") -> Path:
+    """Return the Path that `value` names, a str or something with __fspath__ such as a Path.
+
+    TypeError for anything else; ValueError for a name of blanks, which would be the folder one is
+    in or a name that nobody sees, and for one with a NUL, which no system allows.
+
+    >>> path("", "folder")
+    Traceback (most recent call last):
+    ValueError: folder must be the name of a file or folder, not ''
+    """
+    expected = f"{name} must be the name of a file or folder"
+    given = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(given, str):
+        raise TypeError(f"{expected}, a str or a Path, not {type(given).__name__}: {given!r:.60}")
+    if not given.strip() or "\0" in given:
+        raise ValueError(f"{expected}, not {given!r:.60}")
+    return Path(given)
 
 
 def half_character(value: str, name: str = "text") -> ValueError:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lunsedu import checks
 from lunsedu.files.terminal import print_every_character
 
 if TYPE_CHECKING:
@@ -40,11 +41,13 @@ def data_path(name: str) -> Path:
 
     Looks beside the package (a clone of the repository), then in the data folders of the working
     directory and those above it (a copy of the course, where a student may have changed a text),
-    then among the files of the wheel. Raises FileNotFoundError when it is in none of them.
+    then among the files of the wheel. Raises FileNotFoundError when it is in none of them,
+    TypeError or ValueError for what is no name.
 
     >>> data_path("chat_data.txt").name
     'chat_data.txt'
     """
+    checks.path(name, "name")
     here = Path.cwd()
     for folder in (PACKAGE.parent, here, *here.parents, WHEEL_FILES):
         path = folder / "data" / name

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lunsedu import checks
 from lunsedu.dataset import LunsDataset
 from lunsedu.decoding import insideout
 from lunsedu.files import storage
@@ -47,7 +48,8 @@ class LunsformterModel:
     The dataset's tokenizer (trained on first use) becomes the model's own. The sizes are those of
     LunsformterConfig; `seed` decides the first weights and the order of the batches. A smaller
     rope_theta, such as 100, helps a model of short texts to tell distances of a few tokens apart.
-    Raises TypeError when the dataset is not a LunsDataset, ValueError for sizes that cannot work.
+    Raises TypeError when the dataset is not a LunsDataset, ValueError for sizes that cannot work or
+    a seed that is no whole number.
 
     >>> from lunsedu import LunsDataset
     >>> lm = LunsformterModel(LunsDataset(texts=["hello world", "hello there"]), dim=16)
@@ -112,7 +114,7 @@ class LunsformterModel:
         self.model, self.tokenizer, self.dataset = model, tokenizer, dataset
         self.history = History()
         self.settings = Settings()
-        self._rng = np.random.default_rng(seed)
+        self._rng = checks.dice(seed)
 
     # --- learning -----------------------------------------------------------------------------
 
@@ -414,8 +416,11 @@ def _changed(settings, changes):
 
 def _check_prefix(prefix):
     """Return a prefix such as "models/my_model" as a str, without the ending of its file."""
-    named = isinstance(prefix, (str, Path)) and bool(Path(prefix).name)
-    text = str(prefix)
+    try:
+        named = bool(checks.path(prefix).name.strip())
+    except (TypeError, ValueError):  # said below, with an example
+        named = False
+    text = os.fspath(prefix) if named else str(prefix)
     if named and (text.endswith(("/", "\\")) or Path(text).is_dir()):
         folder = text.rstrip("/\\")
         raise ValueError(

@@ -9,8 +9,14 @@ import numpy as np
 import pytest
 
 from lunsedu import LunsDataset, Lunsformter, LunsformterConfig, LunsformterModel, Tokenizer
-from lunsedu.decoding import beam_search, greedy
+from lunsedu.adapters import LowRank, learn, record_examples
+from lunsedu.decoding import beam_search, greedy, sample
+from lunsedu.evaluation import evaluate, intervals
+from lunsedu.examples import data_path
 from lunsedu.files.storage import load_arrays, save_arrays
+from lunsedu.grammar import GrammarModel, miniature_grammar
+from lunsedu.inside import probe
+from lunsedu.rewards import RewardLearning, learn_from_rewards
 
 TEXTS = [
     "the cat sat on the mat.",
@@ -95,6 +101,68 @@ def test_same_seed_same_run_other_seed_another():
     assert not np.array_equal(runs[0].model.parameters, runs[2].model.parameters)
 
 
+CONFIG = LunsformterConfig(vocab_size=20, dim=16, hidden_dim=16, num_heads=2)
+SEEDED = {
+    "LunsformterModel": lambda seed: new_lm(seed).model.parameters,
+    "Lunsformter": lambda seed: Lunsformter(CONFIG, seed).parameters,
+    "LowRank": lambda seed: LowRank(Lunsformter(CONFIG), 2, seed=seed).parameters,
+    "learn": lambda seed: learned(seed),
+    "probe": lambda seed: probe(np.eye(8), np.arange(8) % 2, seed).held_back,
+    "mean": lambda seed: intervals.mean([1.0, 2.0, 4.0], seed=seed).low,
+    "mean of one": lambda seed: intervals.mean([1.0], seed=seed).low,
+    "corpus": lambda seed: miniature_grammar.corpus(20, seed),
+    "rewards": lambda seed: learn_from_rewards(new_lm(), ["a"], len, seed=seed).rng.random(),
+}
+SEEDED_BY_A_NUMBER = {
+    "record_examples": lambda seed: record_examples(3, seed),
+    "LunsDataset": lambda seed: new_dataset(seed=seed).texts,
+    "validation": lambda seed: new_dataset(seed=seed, validation=0.5).validation_texts,
+    "evaluate": lambda seed: str(
+        evaluate(
+            GrammarModel(miniature_grammar), {"s": sample}, [""], miniature_grammar, seed=seed
+        ).rows
+    ),
+    "evaluate, nothing drawn": lambda seed: str(
+        evaluate(
+            GrammarModel(miniature_grammar), {"g": greedy}, [""], miniature_grammar, seed=seed
+        ).rows
+    ),
+}
+
+
+def learned(seed):
+    model = Lunsformter(LunsformterConfig(vocab_size=259, dim=16, hidden_dim=16, num_heads=2))
+    learn(model, Tokenizer(), [("a", "b"), ("b", "c")], verbose=False, batch_size=1, seed=seed)
+    return model.parameters
+
+
+@pytest.mark.parametrize("name", SEEDED | SEEDED_BY_A_NUMBER)
+def test_a_seed_is_a_whole_number(name):
+    draw = (SEEDED | SEEDED_BY_A_NUMBER)[name]
+    assert np.array_equal(draw(3), draw(np.int64(3)))
+    for seed in (-1, 1.0, "x", True, None, [1]):
+        if name == "Lunsformter" and seed is None:
+            continue  # nothing is drawn: its parameters come from elsewhere
+        with pytest.raises(ValueError, match="^seed must be a whole number of at least 0, not "):
+            draw(seed)
+
+
+@pytest.mark.parametrize("name", SEEDED)
+def test_a_generator_goes_on_in_place_of_a_seed(name):
+    draw = SEEDED[name]
+    assert np.array_equal(draw(3), draw(np.random.default_rng(3)))
+
+
+def test_sampling_has_a_seed_or_differs_each_time():
+    model = GrammarModel(miniature_grammar)
+    drawn = [sample(model, [model.config.bos_id], seed=s, num_samples=9) for s in (3, np.int64(3))]
+    ids = [[candidate.token_ids for candidate in result.candidates] for result in drawn]
+    assert ids[0] == ids[1] and len(ids[0]) == 9
+    assert sample(model, [model.config.bos_id], seed=None).best.token_ids
+    with pytest.raises(ValueError, match="^seed must be a whole number"):
+        sample(model, [model.config.bos_id], seed=-1)
+
+
 def test_what_is_saved(trained, tmp_path):
     trained.save(tmp_path / "new folder" / "my_model")
     names = sorted(p.name for p in (tmp_path / "new folder").iterdir())
@@ -165,6 +233,53 @@ def test_a_file_with_wrong_content_fails_at_load(trained, tmp_path, change, word
 def test_bad_prefixes(trained, prefix):
     with pytest.raises(ValueError, match="no name for a saved model"):
         trained.save(prefix)
+
+
+@pytest.mark.parametrize("prefix", ["a\0b", "  ", "models/ ", b"m", 5.0])
+def test_a_prefix_is_a_name_that_can_be_seen(trained, prefix):
+    with pytest.raises(ValueError, match="no name for a saved model"):
+        trained.save(prefix)
+    with pytest.raises(ValueError, match="no name for a saved model"):
+        LunsformterModel.load(prefix)
+
+
+PATHS = {
+    "Tokenizer.save": lambda lm, path: lm.tokenizer.save(path),
+    "Tokenizer.load": lambda lm, path: Tokenizer.load(path),
+    "save_pretrained": lambda lm, path: lm.save_pretrained(path),
+    "from_pretrained": lambda lm, path: LunsformterModel.from_pretrained(path),
+    "save_gguf": lambda lm, path: lm.save_gguf(path),
+    "from_gguf": lambda lm, path: LunsformterModel.from_gguf(path),
+    "LowRank.save": lambda lm, path: LowRank(lm.model).save(path),
+    "LowRank.load": lambda lm, path: LowRank.load(lm.model, path),
+    "RewardLearning.save": lambda lm, path: learn_from_rewards(lm, ["a"], len).save(path),
+    "RewardLearning.resume": lambda lm, path: RewardLearning.resume(path, lm, len, 1),
+    "data_path": lambda lm, path: data_path(path),
+}
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_what_is_no_path_is_refused_and_nothing_is_written(name, trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in (None, 5, b"file", ["file"]):
+        with pytest.raises(TypeError, match="must be the name of a file or folder, a str or a Pa"):
+            PATHS[name](trained, path)
+    for path in ("", "  ", "a\0b"):
+        with pytest.raises(ValueError, match="must be the name of a file or folder, not '"):
+            PATHS[name](trained, path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whatever_names_a_path_will_do(trained, tmp_path, monkeypatch):
+    class Named:
+        def __fspath__(self):
+            return str(tmp_path / "named")
+
+    monkeypatch.chdir(tmp_path)
+    trained.tokenizer.save(Named())
+    assert Tokenizer.load(Named()) == trained.tokenizer
+    trained.save_pretrained(".")  # the folder one is in, by its name
+    assert (tmp_path / "config.json").is_file()
 
 
 def test_missing_prefix_and_unwritable_place(trained, tmp_path):

@@ -120,17 +120,17 @@ def learning_steps(
     batch_size = checks.whole_number("batch_size", batch_size, 1)
     lr = checks.number("lr", lr, "a number above 0", lambda x: 0 < x < math.inf)
     history = History() if history is None else history
-    return _steps(adapter, tokenizer, rows, epochs, batch_size, lr, seed, history)
+    rng = checks.dice(seed)
+    return _steps(adapter, tokenizer, rows, epochs, batch_size, lr, rng, history)
 
 
 WARMUP = 3  # steps
 
 
-def _steps(adapter, tokenizer, rows, epochs, batch_size, lr, seed, history):
+def _steps(adapter, tokenizer, rows, epochs, batch_size, lr, rng, history):
     lengths = np.array([sum(map(len, _ids(tokenizer, *row))) for row in rows])  # [N]
     total = epochs * -(-len(rows) // batch_size)
     optimizer = AdamW(adapter.parameters.size, weight_decay=0.0, dtype=adapter.parameters.dtype)
-    rng = np.random.default_rng(seed)
     for _ in range(epochs):
         order = rng.permutation(len(rows))  # [N]
         losses = []

@@ -48,7 +48,8 @@ class LowRank:
     numbers stand in `parameters`, flat [P'], of the model's type.
 
     Raises TypeError when the model is no Lunsformter, ValueError for a rank that is no whole
-    number of at least 1, an alpha that is not above 0, or layers and parts that there are not.
+    number of at least 1, an alpha that is not above 0, layers and parts that there are not, or a
+    seed that is no whole number.
 
     >>> from lunsedu import Lunsformter, LunsformterConfig
     >>> model = Lunsformter(LunsformterConfig(vocab_size=300, dim=32, num_heads=2))
@@ -75,7 +76,7 @@ class LowRank:
         alpha = checks.number("alpha", alpha, "a number above 0", lambda x: 0 < x < np.inf)
         layers, parts = check_layers(layers, model.config), check_parts(parts)
         self._join(model, whole_matrices(model.config, rank, alpha, layers, parts))
-        rng = np.random.default_rng(seed)
+        rng = checks.dice(seed)
         for a, b in self.factors().values():
             a[:] = len(a) ** -0.5 * rng.standard_normal(a.shape)
             b[:] = 0
@@ -211,7 +212,8 @@ class LowRank:
         """Write the two files of PEFT: adapter_config.json and adapter_model.safetensors.
 
         base_model: the name or folder of the model as PEFT shall find it; it may stay empty.
-        Raises OSError, naming the path, when they cannot be written.
+        Raises OSError, naming the path, when they cannot be written, TypeError or ValueError for
+        what is no path.
         """
         from lunsedu.adapters.peft_files import save_adapter
 

@@ -17,11 +17,11 @@ import json
 import math
 import os
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lunsedu import checks
 from lunsedu.adapters.places import PARTS, Place
 from lunsedu.files import storage
 from lunsedu.files.safetensors_file import open_file
@@ -64,7 +64,7 @@ def save_adapter(
     """Write both files into a folder, which is made if missing; each is replaced in one step."""
     from safetensors.numpy import save
 
-    folder = Path(folder)
+    folder = checks.path(folder, "folder")
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file: give the name of a folder to save in")
     tensors, scales, factors = {}, {}, adapter.factors()
@@ -127,7 +127,7 @@ def read_adapter(
     folder: str | os.PathLike, config: LunsformterConfig
 ) -> tuple[list[Place], dict[str, tuple[np.ndarray, np.ndarray]]]:
     """Return (places, factors {name: (A, B)}) of an adapter for a model of this configuration."""
-    folder = Path(folder)
+    folder = checks.path(folder, "folder")
     written = _read_config(folder)
     tensors = open_file(folder / WEIGHTS)
     try:

@@ -51,7 +51,8 @@ NEW_PLACES = (
 def record_examples(count: int, seed: int = 0, new: bool = False) -> list[tuple[str, str]]:
     """Return `count` pairs (prompt, answer) of text.
 
-    new: names, things and places that occur in no example without `new`, for a test.
+    new: names, things and places that occur in no example without `new`, for a test. Raises
+    ValueError unless count and seed are whole numbers of at least 0.
 
     >>> prompt, answer = record_examples(1, seed=3, new=True)[0]
     >>> print(prompt)
@@ -60,6 +61,7 @@ def record_examples(count: int, seed: int = 0, new: bool = False) -> list[tuple[
      Ahmed | 8 | violins | Tallinn | 35
     """
     count = checks.whole_number("count", count, 0)
+    seed = checks.whole_number("seed", seed)
     rng = np.random.default_rng([seed, int(new)])
     return [_example(rng, new) for _ in range(count)]
 

@@ -179,13 +179,14 @@ def windows(ids: Sequence[int], seq_len: int) -> list[np.ndarray]:
     """Cut ids into windows of at most seq_len + 1 that overlap by one id.
 
     From a window of n + 1 ids a model learns n times to predict the next one, so every id but the
-    first is predicted exactly once, and nothing is dropped. A single id gives no window.
+    first is predicted exactly once, and nothing is dropped. A single id gives no window. Raises
+    ValueError unless ids is a flat list of whole numbers.
 
     >>> [window.tolist() for window in windows([1, 2, 3, 4, 5, 6], seq_len=3)]
     [[1, 2, 3, 4], [4, 5, 6]]
     """
     seq_len = checks.whole_number("seq_len", seq_len, 1)
-    ids = np.asarray(ids, dtype=np.int64)  # [T]
+    ids = _flat_ids("ids", ids).astype(np.int64, copy=False)  # [T]
     return [ids[start : start + seq_len + 1] for start in range(0, len(ids) - 1, seq_len)]
 
 
@@ -204,6 +205,8 @@ def batches(
     Yields pairs of int64 arrays [B, T]: the ids to read, padded at their end with pad_id, and the
     ids to predict, which are the same one place later, with -1 at padding. B is batch_size, but
     smaller in one batch if it doesn't divide the number of sequences.
+    Raises TypeError for another rng, ValueError for sequences, a batch_size or a pad_id that are no
+    whole numbers, or a sequence of less than two ids.
 
     >>> for ids, targets in batches([np.array([5, 6, 7]), np.array([8, 9])], batch_size=2):
     ...     print(ids.tolist(), targets.tolist())
@@ -212,7 +215,8 @@ def batches(
     batch_size = checks.whole_number("batch_size", batch_size, 1)
     if not (rng is None or isinstance(rng, np.random.Generator)):
         raise TypeError(f"rng must be a numpy.random.Generator, got {type(rng).__name__}.")
-    sequences = list(sequences)
+    pad_id = checks.whole_number("pad_id", pad_id, least=None)
+    sequences = [_flat_ids(f"sequence {i}", sequence) for i, sequence in enumerate(sequences)]
     lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)  # [N]
     if lengths.size and lengths.min() < 2:
         raise ValueError(
@@ -220,6 +224,18 @@ def batches(
             "one to read and one to predict."
         )
     return _batches(sequences, lengths, batch_size, rng, pad_id)
+
+
+def _flat_ids(name, ids):
+    """Return ids as an array [T] of whole numbers: a cast would cut others silently."""
+    try:
+        found = np.asarray(ids)
+    except ValueError:  # rows of unlike lengths
+        found = np.asarray(None)
+    # an empty list has no numbers that could be of another kind
+    if found.ndim != 1 or (found.dtype.kind not in "iu" and found.size):
+        raise ValueError(f"{name} must be a flat list of whole numbers, not {ids!r:.60}")
+    return found
 
 
 def _batches(sequences, lengths, batch_size, rng, pad_id):
@@ -244,12 +260,13 @@ def _hold_back(texts, validation, seed):
     """Return (training texts, validation texts), each in the order of the file."""
     share = "a share from 0 to below 1, such as 0.1"
     validation = checks.number("validation", validation, share, lambda value: 0 <= value < 1)
+    seed = checks.whole_number("seed", seed)
     if validation == 0:
         return list(texts), []
     if len(texts) < 2:
         raise ValueError("To hold back a share for validation, at least two texts are needed.")
     count = min(max(round(validation * len(texts)), 1), len(texts) - 1)
-    rng = np.random.default_rng(checks.whole_number("seed", seed, 0))
+    rng = np.random.default_rng(seed)
     held_back = set(rng.permutation(len(texts))[:count].tolist())
     return (
         [text for i, text in enumerate(texts) if i not in held_back],

@@ -106,7 +106,8 @@ def sample(
     if rng is not None and (seed is not None or not isinstance(rng, np.random.Generator)):
         raise ValueError("rng must be a numpy.random.Generator, given instead of seed, not with it")
     penalty = check_penalty(repetition_penalty)
-    rng = np.random.default_rng(seed) if rng is None else rng
+    if rng is None:
+        rng = np.random.default_rng() if seed is None else checks.dice(seed)
 
     def choose(place, row, path):
         logits = penalised_logits(place.logits[row], path, penalty)  # [V]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lunsedu import checks
 from lunsedu.grammar import GrammarModel
 
 if TYPE_CHECKING:
@@ -51,8 +52,9 @@ def gap_to_floor(
     cost a perfect one -log p. The gap is the mean of log p - log q. The two rise and fall together
     from sentence to sentence, so their difference is known more sharply than either.
 
-    Draw the sentences anew, with a seed that the training text was not made with. Raises ValueError
-    for fewer than two, or for one that is not in the language.
+    Draw the sentences anew, with a seed that the training text was not made with. Raises TypeError
+    for one text in place of a list, ValueError for fewer than two, or for one that is not in the
+    language.
 
     >>> from lunsedu.grammar import class_grammar
     >>> guesser = GrammarModel(class_grammar.variant(guessed={"shell game"}))
@@ -61,7 +63,7 @@ def gap_to_floor(
     >>> abs(gap.nats - exactly) < 3 * gap.standard_error
     True
     """
-    sentences = list(sentences)
+    sentences = _list(sentences)
     if len(sentences) < 2:
         raise ValueError(f"a gap needs at least two sentences, not {len(sentences)}")
     true = np.array([grammar.log_prob(sentence) for sentence in sentences])  # [N]
@@ -86,14 +88,15 @@ def word_log_probs(lm: LunsformterModel | GrammarModel, sentences: Sequence[str]
     """Return the log-probability of each word given those before it, and of the end.
 
     A list with one array [W + 1] a sentence of W words; a word's log-probability is the sum over
-    its tokens. Works for any LunsformterModel and for a GrammarModel. Raises ValueError when a
-    sentence is longer than the model can read.
+    its tokens. Works for any LunsformterModel and for a GrammarModel. Raises TypeError for one text
+    in place of a list, ValueError when a sentence is longer than the model can read.
 
     >>> from lunsedu.grammar import miniature_grammar
     >>> logs = word_log_probs(GrammarModel(miniature_grammar), ["how are you"])
     >>> np.exp(logs[0])
     array([0.25, 1.  , 1.  , 1.  ])
     """
+    sentences = _list(sentences)
     if isinstance(lm, GrammarModel):
         return [_true_word_log_probs(lm.grammar, sentence) for sentence in sentences]
     encoded = [_encode_words(lm, sentence) for sentence in sentences]
@@ -105,6 +108,13 @@ def word_log_probs(lm: LunsformterModel | GrammarModel, sentences: Sequence[str]
             # A word's tokens stand together: add them up from where each word starts.
             found[i] = np.add.reduceat(logs, encoded[i][1])  # [W + 1]
     return found
+
+
+def _list(sentences: Any) -> list[str]:
+    """Return sentences as a list of str; one text would be taken for a list of its letters."""
+    if isinstance(sentences, str):
+        raise TypeError(f"sentences must be a list of texts, not one text: {sentences!r:.60}")
+    return [checks.text(sentence, "a sentence") for sentence in sentences]
 
 
 def _true_word_log_probs(grammar, sentence):

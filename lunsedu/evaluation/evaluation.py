@@ -162,8 +162,8 @@ def evaluate(
     `joblib.parallel_config(backend="dask")` they are the workers of a dask cluster. More than one
     need decoders that can be sent to another process.
 
-    Raises TypeError or ValueError for decoders or prompts that cannot be used, RuntimeError when
-    worker processes die again and again.
+    Raises TypeError or ValueError for decoders, prompts or a seed that cannot be used, RuntimeError
+    when worker processes die again and again.
 
     >>> from lunsedu.decoding import greedy
     >>> from lunsedu.grammar import GrammarModel, miniature_grammar
@@ -175,6 +175,7 @@ def evaluate(
     prompts = _check_prompts(prompts, grammar)
     _check_decoders(decoders)
     jobs = checks.whole_number("jobs", jobs, 1)
+    seed = checks.whole_number("seed", seed)
     from tqdm.auto import tqdm
 
     # a model as the decoders need it: what it learned from need not travel to other processes

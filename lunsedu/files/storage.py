@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from lunsedu import checks
+
 FORMAT = "lunsformter"
 FORMAT_VERSION = "1"
 
@@ -30,9 +32,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Any]:
 
     At every instant the old file or the new one is there, whole: the new one stands beside it,
     reaches the disk, and takes the old name in one step. Missing folders are made. Raises OSError,
-    naming the path, when it cannot be written; after any error the old file is left as it was.
+    naming the path, when it cannot be written, TypeError or ValueError for what is no path; after
+    any error the old file is left as it was.
     """
-    path = Path(path)
+    path = checks.path(path)
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +86,7 @@ def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], di
     """
     from safetensors import SafetensorError, safe_open
 
-    path = Path(path)
+    path = checks.path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f"there is no saved model at {path}: check the prefix, or save one with lm.save(prefix)"

@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
+from lunsedu import checks
 from lunsedu.grammar.rules import Rules
 from lunsedu.grammar.states import END, Facts, State, StateMachine, by_probability, divergence
 from lunsedu.grammar.verdict import Verdict, answer_is_right, judge
@@ -80,8 +81,11 @@ class Grammar:
             state = state.arcs[word].state
 
     def corpus(self, count: int, seed: int) -> list[str]:
-        """`count` sampled sentences; the same ones for the same seed, wherever it runs."""
-        rng = np.random.default_rng(seed)
+        """`count` sampled sentences; the same ones for the same seed, wherever it runs.
+
+        Raises ValueError unless both are whole numbers of at least 0.
+        """
+        count, rng = checks.whole_number("count", count), checks.dice(seed)
         return [self.sample(rng) for _ in range(count)]
 
     def sentences(self, prompt: str = "") -> Iterator[tuple[str, float]]:

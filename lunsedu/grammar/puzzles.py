@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from lunsedu import checks
+
 BOYS = ("tom", "ben", "sam", "leo")
 NAMES = {"tom": 20, "mia": 18, "ben": 15, "ann": 13, "sam": 11, "zoe": 9, "leo": 8, "eva": 6}
 FOODS = {"figs": 28, "pears": 26, "nuts": 24, "plums": 22}
@@ -71,7 +73,7 @@ class PuzzleSet:
         self.places = [tuple(place) for place in places]
         puzzles = list(product(*self.places))
         # random() rather than permutation(): numpy keeps its stream of doubles stable.
-        order = np.argsort(np.random.default_rng(seed).random(len(puzzles)), kind="stable")
+        order = np.argsort(checks.dice(seed).random(len(puzzles)), kind="stable")
         shuffled = [puzzles[i] for i in order]
         self.held_out = shuffled[: len(shuffled) // 5]
         self.kept = shuffled[len(shuffled) // 5 :]

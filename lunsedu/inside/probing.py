@@ -46,8 +46,16 @@ class Probe:
     bias: np.ndarray
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """Return the class [N] that the probe reads out of each row of x [N, D]."""
-        scores = (np.asarray(x, dtype=np.float64) - self.mean) @ self.weights + self.bias  # [N, C]
+        """Return the class [N] that the probe reads out of each row of x [N, D].
+
+        Raises ValueError unless x holds finite numbers, as many a row as the probe was fitted to.
+        """
+        x = _finite(_vectors(x))
+        if x.shape[1] != len(self.mean):
+            raise ValueError(
+                f"this probe reads vectors of {len(self.mean)} numbers, not of {x.shape[1]}"
+            )
+        scores = (x - self.mean) @ self.weights + self.bias  # [N, C]
         return self.classes[scores.argmax(axis=1)]
 
     def __repr__(self) -> str:
@@ -65,8 +73,8 @@ def probe(x: np.ndarray, y: np.ndarray, seed: int = 0, ridge: float = 0.01) -> P
     the weights towards zero: it is a share of the mean square of x, so the size of x does not
     matter.
 
-    Raises ValueError unless there are at least 4 cases, finite numbers, and two classes in the half
-    that fits.
+    Raises ValueError unless there are at least 4 cases, finite numbers, two classes in the half
+    that fits, and a seed that is a whole number.
 
     >>> x = np.eye(3)[np.arange(60) % 3] + 0.1 * np.sin(np.arange(180.0)).reshape(60, 3)
     >>> probe(x, np.arange(60) % 3)
@@ -74,7 +82,7 @@ def probe(x: np.ndarray, y: np.ndarray, seed: int = 0, ridge: float = 0.01) -> P
     """
     x, y = _cases(x, y)
     ridge = checks.number("ridge", ridge, "a positive number", lambda r: 0 < r < np.inf)
-    order = np.random.default_rng(seed).permutation(len(y))  # [N]
+    order = checks.dice(seed).permutation(len(y))  # [N]
     fit, rest = order[: len(y) // 2], np.sort(order[len(y) // 2 :])  # [N/2], [N - N/2]
     classes, at = np.unique(y[fit], return_inverse=True)  # [C], [N/2]
     if len(classes) < 2:
@@ -118,16 +126,27 @@ def ridge_weights(x: np.ndarray, wanted: np.ndarray, ridge: float) -> np.ndarray
 
 def _cases(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return x [N, D] in double precision and y [N], checked."""
-    x, y = np.asarray(x), np.asarray(y)
-    if x.ndim != 2 or x.dtype.kind not in "iuf" or x.shape[1] == 0:
-        raise ValueError(f"a probe reads vectors x [N, D] of numbers, not {x.dtype} {x.shape}")
+    x, y = _vectors(x), np.asarray(y)
     if y.shape != x.shape[:1] or y.dtype.kind not in "iub":
         raise ValueError(
             f"y must be a whole number for each of the {len(x)} vectors, not {y.dtype} {y.shape}"
         )
     if len(x) < 4:
         raise ValueError(f"a probe needs at least 4 cases, half of them to be tested, not {len(x)}")
+    return _finite(x), y
+
+
+def _vectors(x: Any) -> np.ndarray:
+    """Return x as an array [N, D] of numbers."""
+    x = np.asarray(x)
+    if x.ndim != 2 or x.dtype.kind not in "iuf" or x.shape[1] == 0:
+        raise ValueError(f"a probe reads vectors x [N, D] of numbers, not {x.dtype} {x.shape}")
+    return x
+
+
+def _finite(x: np.ndarray) -> np.ndarray:
+    """Return x in double precision; ValueError unless all of it is finite."""
     x = x.astype(np.float64)
     if not np.isfinite(x).all():
         raise ValueError("x holds values that are not finite numbers")
-    return x, y
+    return x

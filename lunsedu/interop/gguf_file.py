@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lunsedu import checks
 from lunsedu.interop.gguf_reading import read_header, read_tensor
 from lunsedu.interop.llama_config import check_length
 from lunsedu.model.config import LunsformterConfig
@@ -65,7 +66,7 @@ def read_gguf(
     Raises FileNotFoundError when the file is missing, ImportError when gguf is not installed, and
     ValueError, naming the file, when it is damaged or asks for what is not supported.
     """
-    path = Path(file)
+    path = checks.path(file, "file")
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     fields, tensors = _open(path)

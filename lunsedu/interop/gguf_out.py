@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lunsedu import checks
 from lunsedu.files import storage
 from lunsedu.interop.gguf_file import CONTROL, NAMES, NORMAL, PRE_TOKENIZERS, UNUSED, USER_DEFINED
 from lunsedu.interop.llama_weights import pieces
@@ -40,7 +40,7 @@ def save_gguf(lm: LunsformterModel, file: str | os.PathLike, dtype: str = "float
     rules for cutting words have no name in that format; ImportError without gguf; OSError, naming
     the path, when it cannot be written.
     """
-    path = Path(file)
+    path = checks.path(file, "file")
     if dtype not in TYPES:
         raise ValueError(f"dtype must be 'float32' or 'float16', not {dtype!r:.60}")
     if path.suffix != ".gguf" or path.is_dir():

@@ -13,11 +13,11 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lunsedu import checks
 from lunsedu.decoding.run import never_next
 from lunsedu.files import storage
 from lunsedu.files.safetensors_file import open_weights
@@ -47,9 +47,10 @@ def save_pretrained(lm: LunsformterModel, folder: str | os.PathLike[str]) -> Non
     ids of `tokenizer.encode(text)`, without <|bos|>; a model of ours has learned to begin with it,
     so put its id in front. The names of our special tokens in a text are plain text there too.
 
-    Raises OSError, naming the path, when it cannot be written.
+    Raises OSError, naming the path, when it cannot be written, TypeError or ValueError for what is
+    no path.
     """
-    folder = Path(folder)
+    folder = checks.path(folder, "folder")
     config, tokenizer = lm.model.config, lm.tokenizer
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file: give the name of a folder to save in")
@@ -110,7 +111,7 @@ def from_pretrained(folder: str | os.PathLike[str]) -> tuple[Lunsformter, Tokeni
     file, when one is damaged or asks for what is not supported: another architecture, RoPE scaling,
     biases, heads of another width than dim / heads, sliding windows, quantised weights.
     """
-    folder = Path(folder)
+    folder = checks.path(folder, "folder")
     if folder.is_file() and folder.suffix == ".gguf":
         raise ValueError(f"{folder} is a GGUF file: open it with from_gguf")
     if not folder.is_dir():

@@ -43,6 +43,17 @@ class KeyValueCache:
                 f" {T} more do not fit, make it with a larger capacity"
             )
 
+    def check_sizes(self, config: LunsformterConfig) -> None:
+        """Raise ValueError unless the cache was made for a model of these sizes."""
+        (L, _, G, _, K), values = self.keys.shape, self.values.shape
+        needed = (config.num_layers, config.num_kv_heads, config.head_dim)
+        if (L, G, K) != needed or self.keys.shape != values:
+            raise ValueError(
+                f"the cache was made for another model, of {L} layers with {G} heads of {K} numbers"
+                f" for keys and values, not {needed[0]}, {needed[1]} and {needed[2]}: make one with"
+                " this model's new_cache()"
+            )
+
     def append(self, layer: int, k: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Add k, v [B, G, T, K] of one layer; return all its keys and values [B, G, S, K]."""
         end = self.length + k.shape[2]

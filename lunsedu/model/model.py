@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lunsedu import checks
 from lunsedu.model import layers
 from lunsedu.model.cache import KeyValueCache
 from lunsedu.model.config import LunsformterConfig
@@ -31,8 +32,10 @@ class Lunsformter:
     """The model: parameters, forward pass, loss with its gradient, and a key/value cache.
 
     `parameters` is flat [P]; `named_parameters()` gives views into it. Weights start from a normal
-    distribution seeded with `seed`, gains at 1. `dtype` is the type of all arithmetic: float32 for
-    use, float64 for gradient checks.
+    distribution seeded with `seed`, gains at 1; with seed=None nothing is filled in yet. `dtype` is
+    the type of all arithmetic: float32 for use, float64 for gradient checks.
+
+    Raises TypeError for no configuration, ValueError for another dtype or no seed.
 
     >>> model = Lunsformter(LunsformterConfig(vocab_size=300, dim=32, num_heads=2), seed=1)
     >>> model.forward([[72, 105]]).shape
@@ -58,7 +61,7 @@ class Lunsformter:
             config.seq_len, config.head_dim, config.rope_theta, self.dtype
         )
         if seed is not None:  # from_arrays() fills the parameters itself
-            self._start(np.random.default_rng(seed))
+            self._start(checks.dice(seed))
 
     @classmethod
     def from_arrays(
@@ -288,9 +291,11 @@ class Lunsformter:
 
         Equal to the last position of forward() over everything read so far, without doing the
         earlier positions again: the cache holds their keys and values (see fast/step.py). Raises
-        ValueError when the cache has another number of rows or too little room left.
+        ValueError when the cache was made for a model of other sizes, has another number of rows or
+        too little room left.
         """
         ids = self._check_ids(ids)
+        cache.check_sizes(self.config)
         end = cache.length + ids.shape[1]
         cache.make_room(ids.shape)
         if end > self.config.seq_len:

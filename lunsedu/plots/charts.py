@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lunsedu import checks
 from lunsedu.looks import BLUE, FAINT, GREEN, GREY, INK, LIGHT, RED, counted
 from lunsedu.plots.figures import FONT_SIZE, new_figure, show
 
@@ -76,6 +77,17 @@ def named_floors(floor: Any) -> dict[str, float]:
     return {} if floor is None else floor if isinstance(floor, dict) else {"floor": floor}
 
 
+def _finite(place, value):
+    """Return a bar's value as a float; a NaN would be a bar that nobody sees."""
+    try:
+        found = np.nan if isinstance(value, (str, bytes)) else float(value)
+    except (TypeError, ValueError):
+        found = np.nan
+    if not np.isfinite(found):
+        raise ValueError(f"values[{place}] must be a finite number, not {value!r:.60}")
+    return found
+
+
 def bars(
     labels: Sequence[str],
     values: Sequence[float] | np.ndarray,
@@ -89,14 +101,18 @@ def bars(
     """Draw one horizontal bar a label, the first on top; return a Picture.
 
     `highlight` is the index of a bar that stands out. Without `alt` the description lists the
-    bars. Raises ValueError when labels and values differ in number or there are none.
+    bars. Raises ValueError when labels and values differ in number or there are none, when a value
+    is no finite number, or when there is no bar to highlight at that index.
 
     >>> bars(["a", "b"], [0.75, 0.25], title="Next token").alt
     'Next token: a 0.75, b 0.25.'
     """
-    labels, values = [str(label) for label in labels], [float(value) for value in values]
+    labels = [str(label) for label in labels]
+    values = [_finite(i, value) for i, value in enumerate(values)]
     if not labels or len(labels) != len(values):
         raise ValueError(f"{len(labels)} labels and {len(values)} values make no bars: give equal")
+    if highlight is not None and checks.whole_number("highlight", highlight) >= len(labels):
+        raise ValueError(f"highlight={highlight} is no bar: they go from 0 to {len(labels) - 1}")
     figure, axes = new_figure(width=width, height=0.9 + 0.34 * len(labels))
     chosen = [highlight is None or i == highlight for i in range(len(labels))]
     boxes = axes.barh(

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lunsedu import checks
 from lunsedu.looks import COLORS, GREY, INK, LIGHT, PAPER
 
 if TYPE_CHECKING:
@@ -142,7 +143,14 @@ class Picture:
         return self.alt
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the PNG to a file."""
+        """Write the PNG to a file, whose name ends in .png.
+
+        Raises ValueError for another ending, TypeError for what is no path, OSError when it cannot
+        be written.
+        """
+        path = checks.path(path)
+        if path.suffix.lower() != ".png":
+            raise ValueError(f"a picture is saved as a PNG: end the name {path.name!r:.60} in .png")
         with open(path, "wb") as file:
             file.write(self.png)
 

@@ -29,11 +29,19 @@ def heatmap(
     `rows` and `columns` are the labels. Values of both signs get two colours around zero, others
     go from white to blue. `numbers` writes each value into its square (by itself up to 64
     squares). Without `alt` the description says the range and where the largest value is.
+    Raises ValueError unless the values are finite numbers [R, C], and for labels that are not R and
+    C in number.
     """
-    values = np.asarray(values, dtype=float)  # [R, C]
+    values = _numbers(values)  # [R, C]
     if values.ndim != 2 or values.size == 0:
         raise ValueError(f"a heatmap needs an array [R, C] with values, not shape {values.shape}")
+    if not np.isfinite(values).all():
+        r, c = np.argwhere(~np.isfinite(values))[0].tolist()
+        raise ValueError(
+            f"a heatmap needs finite numbers, not {values[r, c]} at row {r}, column {c}"
+        )
     R, C = values.shape
+    rows, columns = _labels("rows", rows, R), _labels("columns", columns, C)
     figure, axes = new_figure(width=width, height=min(9.0, 1.1 + 0.42 * R))
     _squares(axes, values, values.size <= 64 if numbers is None else numbers, digits)
     _name_squares(axes, rows, columns)
@@ -45,6 +53,25 @@ def heatmap(
         f" {values.max():.{digits}f}; the largest at row {row}, column {column}."
     )
     return show(figure, alt)
+
+
+def _numbers(values):
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):  # texts, rows of unlike lengths
+        raise ValueError(
+            f"a heatmap needs an array [R, C] of numbers, not {values!r:.60}"
+        ) from None
+
+
+def _labels(name, labels, count):
+    """Return labels as a list, or None; ValueError unless there are as many as `count`."""
+    if labels is None:
+        return None
+    labels = list(labels)
+    if len(labels) != count:
+        raise ValueError(f"{name} must hold {counted(count, 'label')}, not {len(labels)}")
+    return labels
 
 
 def _squares(axes, values, numbers=False, digits=2, limits=None):

@@ -132,7 +132,7 @@ class RewardLearning:
             "by_length": bool(by_length),
             "learn_from": learn_from,
         }
-        self.rng = np.random.default_rng(seed)
+        self.rng = checks.dice(seed)
         self.optimizer = AdamW(
             lm.model.parameters.size, weight_decay=0.0, dtype=lm.model.parameters.dtype
         )
@@ -220,7 +220,12 @@ class RewardLearning:
     # --- later ------------------------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write all that it takes to go on as if nothing had happened, the model's weights too."""
+        """Write all that it takes to go on as if nothing had happened, the model's weights too.
+
+        Raises OSError, naming the path, when it cannot be written, TypeError or ValueError for what
+        is no path.
+        """
+        path = checks.path(path)
         arrays = {
             "parameters": self.lm.model.parameters,
             "m": self.optimizer.m,

@@ -65,6 +65,8 @@ class WordMerger:
     def __init__(
         self, byte_ids: Sequence[int | None], merge_table: Mapping[tuple[int, int], tuple[int, int]]
     ) -> None:
+        if len(byte_ids) != 256:  # the loop looks every byte up in it
+            raise ValueError(f"byte_ids must be the ids of the 256 bytes, not of {len(byte_ids)}")
         self.byte_ids = np.array([-1 if i is None else i for i in byte_ids], np.int64)  # [256]
         pairs = np.array(list(merge_table), np.int64).reshape(-1, 2)  # [merges, 2]
         made = np.array(list(merge_table.values()), np.int64).reshape(-1, 2)  # ranks and new ids

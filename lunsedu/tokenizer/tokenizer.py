@@ -11,6 +11,7 @@ Source: Radford et al. (2019), "Language Models are Unsupervised Multitask Learn
 
 from __future__ import annotations
 
+import operator
 import os
 from collections import Counter
 from collections.abc import Iterable
@@ -58,9 +59,15 @@ class Tokenizer:
     def __init__(self, merges: Iterable[tuple[int, int]] = ()) -> None:
         """Make a tokenizer from merges, such as those of `train_merges`.
 
-        Raises ValueError if a merge uses an id that isn't made yet or makes known bytes again.
+        Raises TypeError if merges are no list of pairs, ValueError if a merge is not two whole
+        numbers, uses an id that isn't made yet or makes known bytes again.
         """
-        merges = [(int(left), int(right)) for left, right in merges]
+        if isinstance(merges, (str, bytes)) or not isinstance(merges, Iterable):
+            raise TypeError(
+                "merges must be a list of pairs of ids, such as [(104, 105)], not"
+                f" {type(merges).__name__}: {merges!r:.60}"
+            )
+        merges = [_pair_of_ids(rank, merge) for rank, merge in enumerate(merges)]
         table = [bytes([byte]) for byte in range(256)]
         for rank, (left, right) in enumerate(merges):
             if not (0 <= left < len(table) and 0 <= right < len(table)):
@@ -372,8 +379,12 @@ class Tokenizer:
         return tokenizer
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write tokenizer.json to `path`, all of it or nothing; the folder is made if missing."""
-        path = Path(path)
+        """Write tokenizer.json to `path`, all of it or nothing; the folder is made if missing.
+
+        Raises OSError, naming the path, when it cannot be written; TypeError or ValueError for what
+        is no path.
+        """
+        path = checks.path(path)
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a folder; pass the name of a file to write.")
         storage.write_text(path, self.to_json())
@@ -383,9 +394,10 @@ class Tokenizer:
         """Read the tokenizer that `save` or another library wrote; see `from_json`.
 
         Raises FileNotFoundError or IsADirectoryError if there is no such file, ValueError if it
-        can't be read as a byte-level BPE tokenizer. Each names the path.
+        can't be read as a byte-level BPE tokenizer. Each names the path. TypeError or ValueError
+        for what is no path.
         """
-        path = Path(path)
+        path = checks.path(path)
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a folder; pass the tokenizer.json inside it.")
         if not path.exists():
@@ -407,6 +419,19 @@ class Tokenizer:
 
     def __repr__(self) -> str:
         return f"Tokenizer(vocab_size={self.vocab_size}, {len(self.merges)} merges)"
+
+
+def _pair_of_ids(rank, merge):
+    """Return a merge as (int, int); ValueError unless it is two whole numbers in their order."""
+    try:
+        left, right = merge
+        if isinstance(merge, (bytes, set, dict)) or bool in (type(left), type(right)):
+            raise TypeError
+        return operator.index(left), operator.index(right)
+    except (TypeError, ValueError):  # not two, or no whole numbers
+        raise ValueError(
+            f"merge {rank} must be a pair of ids such as (104, 105), not {merge!r:.60}"
+        ) from None
 
 
 def _learning():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lunsedu import checks
 from lunsedu.model.fast.forms import compiled
 
 if TYPE_CHECKING:
@@ -34,13 +35,20 @@ def learning_rate(
     `total_steps` says where the end is, it falls along a half cosine to final_share * peak.
 
     Sources: warm-up, Goyal et al. 2017 (arXiv 1706.02677), section 2.2; cosine, Loshchilov and
-    Hutter 2017 (arXiv 1608.03983), section 3, eq. 5.
+    Hutter 2017 (arXiv 1608.03983), section 3, eq. 5. Raises ValueError for a step below 0 and other
+    numbers that cannot work.
 
     >>> [learning_rate(step, 1.0, warmup_steps=4) for step in (0, 1, 3, 99)]
     [0.25, 0.5, 1.0, 1.0]
     >>> round(learning_rate(52, 1.0, warmup_steps=4, total_steps=100), 3)  # halfway down
     0.55
     """
+    step = checks.whole_number("step", step)
+    warmup_steps = checks.whole_number("warmup_steps", warmup_steps)
+    if total_steps is not None:
+        total_steps = checks.whole_number("total_steps", total_steps)
+    for name, value in (("peak", peak), ("final_share", final_share)):
+        checks.number(name, value, "a number of at least 0", lambda x: 0 <= x < math.inf)
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
     if total_steps is None:
@@ -52,12 +60,24 @@ def learning_rate(
 def clip_gradient(gradient: np.ndarray, max_norm: float) -> float:
     """Shorten a gradient [P] in place to length `max_norm` if it is longer; return its length.
 
+    Raises TypeError when the gradient is no array, ValueError when it is not flat or not of floats,
+    or for a max_norm that is not above 0 (inf: no clipping).
     Source: Pascanu et al. 2013 (arXiv 1211.5063), section 3.2, algorithm 1.
 
     >>> g = np.array([3.0, 4.0])
     >>> clip_gradient(g, max_norm=1.0), g.round(6).tolist()
     (5.0, [0.6, 0.8])
     """
+    if not isinstance(gradient, np.ndarray):
+        raise TypeError(
+            "gradient must be a numpy array, which is changed in place, not a"
+            f" {type(gradient).__name__}"
+        )
+    if gradient.ndim != 1 or gradient.dtype.kind != "f":
+        raise ValueError(
+            f"gradient must be a flat vector [P] of floats, not {gradient.dtype} {gradient.shape}"
+        )
+    checks.number("max_norm", max_norm, "a number above 0 (inf: no clipping)", lambda x: x > 0)
     norm = math.sqrt(float(gradient @ gradient))
     if norm > max_norm:
         gradient *= max_norm / norm
@@ -91,6 +111,7 @@ class AdamW:
         weight_decay: float = 0.01,
         dtype: DTypeLike = np.float64,
     ) -> None:
+        size = checks.whole_number("size", size)
         self.m = np.zeros(size, dtype=dtype)  # [P]
         self.v = np.zeros(size, dtype=dtype)  # [P]
         self.step = 0
@@ -102,7 +123,12 @@ class AdamW:
 
         It goes block by block and makes no new arrays: a block stays in the processor's cache
         from the first line to the last, where whole vectors would go to memory and back each time.
+
+        Raises TypeError when the parameters are no array, ValueError when parameters, gradient and
+        decays are not numbers of the shape of m and v; nothing is changed then.
         """
+        gradient = np.asarray(gradient)
+        self._check_vectors(parameters, gradient)
         self.step += 1
         beta1, beta2 = self.betas
         # the means start at 0, so early on they are too small by these factors
@@ -135,6 +161,29 @@ class AdamW:
             np.multiply(m, lr * m_scale, out=change)
             change /= root
             p -= change  # p -= lr * (m * m_scale) / (sqrt(v * v_scale) + eps)
+
+    def _check_vectors(self, parameters, gradient):
+        """Look at shapes and types only: compiled loops would write past the end of a vector."""
+        if not isinstance(parameters, np.ndarray):
+            raise TypeError(
+                "parameters must be a numpy array, which is changed in place, not a"
+                f" {type(parameters).__name__}"
+            )
+        if parameters.dtype.kind != "f" or gradient.dtype.kind not in "biuf":
+            raise ValueError(
+                "AdamW changes float parameters by a gradient of numbers, not"
+                f" {parameters.dtype} by {gradient.dtype}"
+            )
+        shape = parameters.shape
+        same = shape == gradient.shape == np.shape(self.m) == np.shape(self.v)
+        if not same or parameters.ndim != 1 or np.shape(self.decays) not in ((), shape):
+            shapes = {"parameters": shape, "gradient": gradient.shape, "m": np.shape(self.m)}
+            shapes |= {"v": np.shape(self.v), "decays": np.shape(self.decays)}
+            found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+            raise ValueError(
+                f"AdamW needs flat vectors [P] of one length, not {found}: make the optimizer with"
+                " AdamW(parameters.size)"
+            )
 
 
 def new_optimizer(model: Lunsformter, weight_decay: float = 0.01) -> AdamW:

@@ -492,4 +492,25 @@ def test_what_batches_refuse():
         batches(sequences, 4, rng=0)
     with pytest.raises(ValueError, match="sequence 1 has 1 ids, but at least 2 are needed"):
         batches([np.array([1, 2]), np.array([3])], 4)
+    for bad in ([1.5, 2.0], np.ones((2, 2), int), ["1", "2"], [True, False], [None, 1], 5, "ab"):
+        with pytest.raises(ValueError, match="sequence 1 must be a flat list of whole numbers"):
+            batches([[1, 2], bad], 4)
+    for pad_id in (1.7, None, "0", True):
+        with pytest.raises(ValueError, match="^pad_id must be a whole number, not "):
+            batches(sequences, 4, pad_id=pad_id)
     assert list(batches([], 4)) == []
+
+
+@pytest.mark.parametrize(
+    "ids", [[1.7, 2.2], [[1, 2], [3, 4]], [[1], [2, 3]], "12", ["1"], None, 5, [True], [1, None]]
+)
+def test_windows_are_cut_from_a_flat_list_of_ids(ids):
+    with pytest.raises(ValueError, match="ids must be a flat list of whole numbers, not "):
+        windows(ids, 2)
+
+
+def test_windows_of_any_whole_numbers_and_of_none():
+    for kind in (np.uint8, np.int32, np.int64):
+        found = windows(np.arange(4, dtype=kind), 2)
+        assert [w.tolist() for w in found] == [[0, 1, 2], [2, 3]] and found[0].dtype == np.int64
+    assert windows([], 2) == windows((), 2) == windows([7], 2) == []

@@ -43,6 +43,23 @@ def test_unknown_score_is_an_error():
         score_tokens([1.0], "mean")
 
 
+@pytest.mark.parametrize("score", ["arithmetic", "geometric", "sum"])
+@pytest.mark.parametrize(
+    "probs",
+    [None, 0.5, [0.5, -1], [0.5, 2], [np.nan, 0.5], [np.inf], ["0.5"], [[0.5]], [[1], [1, 1]], "1"],
+)
+def test_probabilities_go_from_0_to_1(probs, score):
+    for scores in (score_tokens, running_scores):
+        with pytest.raises(ValueError, match="probs must be a list of numbers from 0 to 1, not "):
+            scores(probs, score)
+
+
+def test_a_probability_may_be_rounded_up_and_written_as_a_whole_number():
+    assert score_tokens([1.0000000002], "arithmetic") == 1.0000000002
+    assert score_tokens([1, 0], "arithmetic") == 0.5
+    assert score_tokens(np.array([0.25, 0.5], np.float32), "arithmetic") == 0.375
+
+
 def test_running_scores_end_at_the_score():
     for score in ("arithmetic", "geometric", "sum"):
         for candidate in result(score=score).candidates:

@@ -55,10 +55,15 @@ def test_more_confidence_is_a_wider_interval():
     assert wide.low < narrow.low < narrow.value < narrow.high < wide.high
 
 
-@pytest.mark.parametrize("successes, count", [(1, 0), (0, 0), (5, 4), (-1, 4)])
-def test_no_share_without_cases(successes, count):
+@pytest.mark.parametrize(
+    "successes, count",
+    [(1, 0), (0, 0), (5, 4), (-1, 4), (300, 200), (math.nan, 2), (1, math.inf), ("1", 2), (1, None)]
+    + [(np.ones(3), 5)],
+)
+@pytest.mark.parametrize("measure", [intervals.proportion, intervals.wilson])
+def test_no_share_without_cases(measure, successes, count):
     with pytest.raises(ValueError, match="at least one case and no more successes than cases"):
-        intervals.proportion(successes, count)
+        measure(successes, count)
 
 
 def test_the_bootstrap_finds_the_known_width_of_a_mean():
@@ -75,7 +80,10 @@ def test_one_value_has_no_spread():
     assert (estimate.value, estimate.low, estimate.high) == (2.0, -math.inf, math.inf)
 
 
-@pytest.mark.parametrize("values", [[], [1.0, math.nan], [1.0, -math.inf], [[1.0], [2.0]]])
+@pytest.mark.parametrize(
+    "values",
+    [[], [1.0, math.nan], [1.0, -math.inf], [[1.0], [2.0]], ["1", "2"], [[1.0], [2.0, 3.0]], None],
+)
 def test_a_mean_needs_finite_numbers(values):
     with pytest.raises(ValueError, match="all of them finite"):
         intervals.mean(values)
@@ -84,6 +92,18 @@ def test_a_mean_needs_finite_numbers(values):
 def test_a_confidence_is_a_share():
     with pytest.raises(ValueError, match="such as 0.95, not 95"):
         intervals.proportion(1, 2, confidence=95)
+
+
+def test_a_mean_needs_resamples():
+    with pytest.raises(ValueError, match="resamples must be a whole number of at least 1, not 0"):
+        intervals.mean([1, 2], resamples=0)
+
+
+@pytest.mark.parametrize("measure", [intervals.wilson, intervals.proportion])
+@pytest.mark.parametrize("confidence", [0, 1, math.nan, "0.9", None])
+def test_a_confidence_lies_between_0_and_1(measure, confidence):
+    with pytest.raises(ValueError, match="confidence must be between 0 and 1"):
+        measure(1, 2, confidence)
 
 
 def test_a_paired_difference_counts_disagreements_alone():
@@ -107,6 +127,25 @@ def test_no_disagreement_is_no_proof_of_equality():
 def test_pairs_need_the_same_cases():
     with pytest.raises(ValueError, match="the same cases twice"):
         intervals.paired_difference([True], [True, False])
+    with pytest.raises(ValueError, match="the same cases twice"):
+        intervals.paired_difference([], [])
+
+
+@pytest.mark.parametrize(
+    "first", [[math.nan], ["yes"], [2], [None], [0.5], "1", None, [[1], [1, 0]]]
+)
+def test_pairs_are_of_outcomes(first):
+    with pytest.raises(ValueError, match="first must hold True or False"):
+        intervals.paired_difference(first, [0])
+    with pytest.raises(ValueError, match="second must hold True or False"):
+        intervals.paired_difference([1], first)
+
+
+def test_1_and_0_are_outcomes_too():
+    wanted = intervals.paired_difference([True, False, True], [False, False, True])
+    for kind in (np.int64, np.float32, bool):
+        pair = np.array([1, 0, 1], kind), np.array([0, 0, 1], kind)
+        assert intervals.paired_difference(*pair) == wanted
 
 
 # --- decoders judged ------------------------------------------------------------------------------
@@ -355,6 +394,17 @@ def test_words_have_one_space_between_them(lm, text):
 def test_a_sentence_that_does_not_fit_is_refused(lm):
     with pytest.raises(ValueError, match="reads 64 tokens at a time"):
         word_log_probs(lm, ["a cat " * 40 + "a"])
+
+
+def test_one_text_is_no_list_of_sentences(lm):
+    for model in (GrammarModel(miniature_grammar), lm):
+        with pytest.raises(TypeError, match="a list of texts, not one text: 'how are you'"):
+            word_log_probs(model, "how are you")
+        with pytest.raises(TypeError, match="a list of texts, not one text: 'how are you'"):
+            gap_to_floor(model, miniature_grammar, "how are you")
+        with pytest.raises(TypeError, match="a sentence must be a str, not int: 3"):
+            word_log_probs(model, [3])
+        assert word_log_probs(model, []) == word_log_probs(model, iter(())) == []
 
 
 def test_a_gap_needs_sentences_of_the_language(lm):

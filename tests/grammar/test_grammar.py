@@ -421,6 +421,14 @@ def test_divergence_against_samples():
     assert miniature_grammar.gap_terms() == {}
 
 
+@pytest.mark.parametrize("count", [-1, 2.0, "3", None, True])
+def test_a_corpus_has_a_number_of_sentences(count):
+    with pytest.raises(ValueError, match="^count must be a whole number of at least 0, not "):
+        miniature_grammar.corpus(count, 0)
+    assert miniature_grammar.corpus(0, 0) == []
+    assert miniature_grammar.corpus(np.int64(2), 0) == miniature_grammar.corpus(3, 0)[:2]
+
+
 # --- the same everywhere --------------------------------------------------------------------------
 
 

@@ -93,6 +93,24 @@ def test_bad_cases_are_refused(x, y, message):
         probe(x, y)
 
 
+@pytest.mark.parametrize(
+    "x, message",
+    [
+        (np.ones(3), "vectors x"),
+        (np.array([["a", "b", "c"]]), "vectors x"),
+        (np.ones((2, 5)), "reads vectors of 3 numbers, not of 5"),
+        (np.full((2, 3), np.nan), "not finite"),
+    ],
+)
+def test_a_probe_reads_what_it_was_fitted_to(x, message):
+    found = probe(np.eye(3)[np.arange(60) % 3], np.arange(60) % 3)
+    with pytest.raises(ValueError, match=message):
+        found.predict(x)
+    assert found.predict(np.eye(3)).tolist() == found.predict(np.eye(3, dtype=int)).tolist()
+    assert found.predict(np.eye(3)).tolist() == [0, 1, 2]
+    assert found.predict(np.ones((0, 3))).tolist() == []
+
+
 @pytest.mark.parametrize("ridge", [0, -1, np.inf, "a", True])
 def test_a_ridge_that_is_no_positive_number_is_refused(ridge):
     with pytest.raises(ValueError, match="ridge must be a positive number"):

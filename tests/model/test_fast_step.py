@@ -158,3 +158,16 @@ def test_scores_of_any_size_overflow_nothing():
     assert np.isfinite(last).all()
     weights = layers.softmax(last)
     np.testing.assert_allclose(weights, layers.softmax(model.forward(ids)[:, -1]), atol=0.02)
+
+
+@pytest.mark.parametrize(
+    "other", [dict(num_layers=2), dict(num_kv_heads=2), dict(dim=48), dict(num_layers=4)]
+)
+def test_the_cache_of_another_model_is_refused(other, compiled):
+    model = make(np.float32, num_heads=4)
+    cache = make(np.float32, num_heads=4, **other).new_cache(1, 8)
+    with pytest.raises(ValueError, match="the cache was made for another model, of . layers"):
+        model.step(ids_for(model, 1, 1), cache)
+    assert cache.length == 0
+    longer = make(np.float32, num_heads=4, seq_len=30).new_cache(1, 8)  # of the same sizes
+    assert model.step(ids_for(model, 1, 1), longer).shape == (1, 37)

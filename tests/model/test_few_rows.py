@@ -33,3 +33,9 @@ def test_slices_of_a_matrix_are_multiplied_where_they_lie():
 
 def test_small_products_go_the_plain_way():
     assert not few_rows.is_slow(np.ones((5, 60)), np.asfortranarray(np.ones((60, 60))))
+
+
+def test_rows_that_do_not_fit_the_matrix_are_refused():
+    x, w = np.ones((3, 600), np.float32), np.ones((400, 700), np.float32).T
+    with pytest.raises(ValueError, match="rows of 600 numbers can't meet a matrix"):
+        few_rows.matmul(x, w)

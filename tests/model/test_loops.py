@@ -9,7 +9,7 @@ from gradients import relative_error
 from lunsedu.model import Lunsformter, LunsformterConfig, use_compiled
 from lunsedu.model.fast import forms, rows
 from lunsedu.model.fast import gradient as gradient_module
-from lunsedu.training import new_optimizer
+from lunsedu.training import AdamW, new_optimizer
 
 pytest.importorskip("numba")
 from lunsedu.model.fast import loops  # noqa: E402
@@ -146,6 +146,15 @@ def test_adamw(weight_decay):
         finally:
             use_compiled(False)
     same(models[1].parameters, models[0].parameters, rtol=1e-6)
+
+
+@pytest.mark.parametrize("lengths", [(6, 6, 2), (2, 1, 2), (2, 3, 2), (2, 2, 6)])
+def test_adamw_writes_past_no_end(lengths, compiled):
+    parameters, gradient, size = lengths
+    p, optimizer = np.ones(parameters, np.float32), AdamW(size, dtype=np.float32)
+    with pytest.raises(ValueError, match="AdamW needs flat vectors"):
+        optimizer.update(p, np.ones(gradient, np.float32), 0.1)
+    assert optimizer.step == 0 and (p == 1).all()
 
 
 def test_a_number_that_is_none_shows_in_the_loss(compiled):

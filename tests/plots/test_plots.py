@@ -90,6 +90,19 @@ def test_pictures_are_small_and_save(tmp_path):
     assert (tmp_path / "loss.png").read_bytes() == picture.png
 
 
+def test_a_picture_is_saved_as_a_png_under_a_name(tmp_path):
+    picture = plots.bars(["a"], [1.0])
+    for name in ("x.pdf", "x", "x.png.jpg"):
+        with pytest.raises(ValueError, match=f"end the name '{name}' in .png"):
+            picture.save(tmp_path / name)
+    for name in (5, None):
+        with pytest.raises(TypeError, match="path must be the name of a file"):
+            picture.save(name)
+    assert list(tmp_path.iterdir()) == []
+    picture.save(str(tmp_path / "X.PNG"))
+    assert (tmp_path / "X.PNG").read_bytes() == picture.png
+
+
 def test_titles_stand_left_and_legends_are_bare():
     figure, axes = plots.new_figure()
     axes.plot([1, 2], label="a")
@@ -156,6 +169,19 @@ def test_bars_have_the_length_of_their_values():
             plots.bars(labels, values)
 
 
+@pytest.mark.parametrize("value", [np.nan, -np.inf, "1", None, [1]])
+def test_a_bar_has_a_finite_length(value):
+    with pytest.raises(ValueError, match=r"values\[1\] must be a finite number, not "):
+        plots.bars(["a", "b"], [1.0, value])
+
+
+@pytest.mark.parametrize("highlight", [2, 5, -1, 0.0, "a", True])
+def test_a_bar_that_stands_out_is_there(highlight):
+    with pytest.raises(ValueError, match="^highlight"):
+        plots.bars(["a", "b"], [1.0, 2.0], highlight=highlight)
+    assert plots.bars(["a", "b"], np.array([1, 2]), highlight=np.int64(1)).alt.endswith("b 2.00.")
+
+
 def test_heatmap_shows_each_value():
     values = np.array([[1.0, -2.0, 0.5], [0.0, 3.25, -1.0]])
     picture = plots.heatmap(values, rows=["a", "b"], columns=["x", "y", "z"], title="W")
@@ -182,6 +208,25 @@ def test_heatmap_edges():
     for bad in (np.ones(3), np.ones((0, 2)), np.ones((1, 2, 3))):
         with pytest.raises(ValueError, match="array \\[R, C\\]"):
             plots.heatmap(bad)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_heatmap_needs_finite_numbers(value):
+    with pytest.raises(ValueError, match=f"finite numbers, not {value} at row 1, column 0"):
+        plots.heatmap([[1.0, 2.0], [value, value]])
+    for bad in ([["a"]], [[1], [1, 2]], None):
+        with pytest.raises(ValueError, match="a heatmap needs "):
+            plots.heatmap(bad)
+
+
+def test_heatmap_needs_a_label_for_each_row_and_column():
+    for labels in (["a"], [], ["a", "b", "c"]):
+        with pytest.raises(ValueError, match="rows must hold 2 labels, not "):
+            plots.heatmap(np.ones((2, 3)), rows=labels)
+        with pytest.raises(ValueError, match="columns must hold 4 labels, not "):
+            plots.heatmap(np.ones((2, 4)), columns=labels)
+    named = plots.heatmap([[0.0, 1.0]], rows=("a",), columns=np.array(["x", "y"]))
+    assert named.alt.endswith("the largest at row a, column y.")
 
 
 def test_attention_maps_name_where_the_last_token_looks():

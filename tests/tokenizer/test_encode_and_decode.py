@@ -134,6 +134,27 @@ def test_encode_with_the_first_merges_only(chat):
 
 
 @pytest.mark.parametrize(
+    "merge",
+    [(1,), "ab", "12", b"ab", (104.9, 105.9), (1, 2, 3), (1, None), (True, 2), 5, {97, 98}, None],
+)
+def test_a_merge_is_two_whole_numbers(merge):
+    with pytest.raises(ValueError, match="merge 1 must be a pair of ids such as .*, not "):
+        Tokenizer([(97, 98), merge])
+
+
+@pytest.mark.parametrize("merges", [5, None, "ab", b"ab"])
+def test_merges_are_a_list_of_pairs(merges):
+    with pytest.raises(TypeError, match="merges must be a list of pairs of ids"):
+        Tokenizer(merges)
+
+
+def test_merges_may_be_numpys_numbers():
+    found = Tokenizer(np.array([[97, 98], [256, 99]]))
+    assert found == Tokenizer([[97, 98], (256, 99)]) and found.merges == [(97, 98), (256, 99)]
+    assert {type(token_id) for pair in found.merges for token_id in pair} == {int}
+
+
+@pytest.mark.parametrize(
     "merges, words",
     [
         ([(97, 256)], "merge 0 is (97, 256), but it can only use ids below 256"),

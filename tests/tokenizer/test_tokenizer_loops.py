@@ -87,6 +87,11 @@ def test_a_byte_without_an_id_gives_nothing():
     assert loops.WordMerger(range(256), {})(b"ab") == [97, 98]
 
 
+def test_all_bytes_must_be_told_of():
+    with pytest.raises(ValueError, match="byte_ids must be the ids of the 256 bytes, not of 255"):
+        loops.WordMerger(range(255), {})
+
+
 # --- the tokenizer -------------------------------------------------------------------------------
 
 

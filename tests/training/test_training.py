@@ -73,6 +73,68 @@ def test_adamw_by_the_formulas_of_the_paper():
         np.testing.assert_allclose(p, expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("max_norm", [-1, 0, np.nan, None, "1", True])
+def test_clipping_wants_a_length(max_norm):
+    gradient = np.array([3.0, 4.0])
+    with pytest.raises(ValueError, match="max_norm must be a number above 0"):
+        clip_gradient(gradient, max_norm)
+    assert gradient.tolist() == [3.0, 4.0] and clip_gradient(gradient, np.inf) == 5.0
+
+
+def test_clipping_wants_a_flat_vector_of_floats():
+    for gradient in (np.array([3, 4]), np.ones((2, 2)), np.array(["a"])):
+        with pytest.raises(ValueError, match="gradient must be a flat vector .* of floats, not "):
+            clip_gradient(gradient, 1.0)
+    with pytest.raises(TypeError, match="gradient must be a numpy array"):
+        clip_gradient([3.0, 4.0], 1.0)
+
+
+@pytest.mark.parametrize(
+    "arguments, name",
+    [
+        ((-5, 1.0), "step"),
+        ((0.5, 1.0), "step"),
+        ((None, 1.0), "step"),
+        ((0, -1.0), "peak"),
+        ((0, np.nan), "peak"),
+        ((0, "1"), "peak"),
+        ((0, 1.0, -1), "warmup_steps"),
+        ((0, 1.0, 5, -1), "total_steps"),
+        ((0, 1.0, 5, 10, -0.1), "final_share"),
+    ],
+)
+def test_learning_rates_of_what_cannot_be(arguments, name):
+    with pytest.raises(ValueError, match=f"^{name} must be a "):
+        learning_rate(*arguments)
+
+
+@pytest.mark.parametrize("lengths", [(2, 1, 2), (2, 3, 2), (6, 6, 2), (1, 1, 2), (2, 2, 3)])
+def test_adamw_wants_vectors_of_one_length(lengths):
+    parameters, gradient, size = lengths
+    p, optimizer = np.ones(parameters), AdamW(size, weight_decay=0.0)
+    with pytest.raises(ValueError, match="AdamW needs flat vectors .* of one length"):
+        optimizer.update(p, np.ones(gradient), 0.1)
+    assert optimizer.step == 0 and not optimizer.m.any() and (p == 1).all()
+
+
+def test_adamw_wants_float_arrays_and_decays_that_fit():
+    optimizer = AdamW(2, decays=np.ones(3))
+    with pytest.raises(ValueError, match=r"decays \(3,\)"):
+        optimizer.update(np.ones(2), np.ones(2), 0.1)
+    with pytest.raises(ValueError, match="AdamW changes float parameters .* not int64"):
+        AdamW(2).update(np.ones(2, int), np.ones(2), 0.1)
+    with pytest.raises(ValueError, match="not float64 by <U1"):
+        AdamW(1).update(np.ones(1), np.array(["a"]), 0.1)
+    with pytest.raises(TypeError, match="parameters must be a numpy array"):
+        AdamW(1).update([1.0], np.ones(1), 0.1)
+    with pytest.raises(ValueError, match="size must be a whole number"):
+        AdamW(2.5)
+    p, q = np.ones(2), np.ones(2)  # whole numbers as a gradient are numbers
+    AdamW(2).update(p, [1, -3], 0.1)
+    AdamW(2).update(q, np.array([1.0, -3.0]), 0.1)
+    assert p.tolist() == q.tolist()
+
+
 def test_only_matrices_decay():
     model = small()
     decays = model.named_gradients(new_optimizer(model).decays)

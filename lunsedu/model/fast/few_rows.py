@@ -31,7 +31,7 @@ def is_slow(x: np.ndarray, w: np.ndarray) -> bool:
 
 
 def matmul(x: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return x [N, in] @ w [in, out], equal up to rounding.
+    """Return x [N, in] @ w [in, out], equal up to rounding; ValueError for unlike sizes.
 
     >>> x, w = np.ones((3, 700), np.float32), np.ones((400, 700), np.float32).T
     >>> bool((matmul(x, w) == 700).all())
@@ -40,6 +40,8 @@ def matmul(x: np.ndarray, w: np.ndarray) -> np.ndarray:
     if not is_slow(x, w):
         return x @ w
     N, (inner, outer) = len(x), w.shape
+    if x.shape[1] != inner:  # a compiled loop would read past the end of a row
+        raise ValueError(f"rows of {x.shape[1]} numbers can't meet a matrix {w.shape}")
     if loops := compiled_step(x.dtype):
         y = np.empty((N, outer), x.dtype)
         loops.few_rows(x, w.T, y)
