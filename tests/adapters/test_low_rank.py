@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lunsedu.adapters import Adapted, LowRank
+from lunsedu.dataset import LunsDataset
 from lunsedu.lm import LunsformterModel
 from lunsedu.model import Lunsformter, LunsformterConfig
 from lunsedu.model.fast import few_rows
@@ -105,6 +106,35 @@ def test_one_adapter_at_a_time_and_none_counts_twice():
     copied = copy.deepcopy(model)  # a copy of the model is another model
     with other.merged():
         started(copied, rank=2).merge()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_a_merged_model_learned_is_never_thrown_away(dtype):
+    model = make(dtype)
+    adapter = started(model, rank=2)
+    adapter.merge()
+    matrix = model.named_parameters()["layers.1.down"]
+    merged = matrix.copy()
+    matrix -= 0.01
+    learned = model.parameters.copy()
+    with pytest.raises(ValueError, match="have changed since merge.*what they learned.*lm.save"):
+        adapter.unmerge()
+    assert adapter.is_merged and np.array_equal(model.parameters, learned)
+    matrix[:] = merged
+    adapter.unmerge()  # nothing is lost now
+    with pytest.raises(ValueError, match="have changed since merge"), adapter.merged():
+        matrix[3, 5] += 1
+
+
+def test_fit_on_a_merged_model_is_kept_when_unmerge_is_called():
+    lm = LunsformterModel(LunsDataset(texts=["a cat", "a dog"]), dim=16, hidden_dim=24)
+    adapter = started(lm.model, rank=1, layers=[1], parts=["down"])
+    adapter.merge()
+    lm.fit(1, verbose=False)
+    learned = lm.model.parameters.copy()
+    with pytest.raises(ValueError, match="have changed since merge"):
+        adapter.unmerge()
+    assert np.array_equal(lm.model.parameters, learned)
 
 
 def test_a_model_that_is_gone_is_not_kept_alive():
