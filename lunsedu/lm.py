@@ -135,12 +135,7 @@ class LunsformterModel:
         when the loss is no longer a number.
         """
         epochs = check_epochs(epochs)
-        if self.dataset is None:
-            raise ValueError(
-                "this model has no data to learn from: load it with"
-                " LunsformterModel.load(prefix, dataset=LunsDataset(...)), or call"
-                " fine_tune(dataset)"
-            )
+        self._need_dataset()
         self.settings = _changed(self.settings, settings)
         self._train(epochs, verbose)
         return self.history
@@ -164,9 +159,22 @@ class LunsformterModel:
         return self.history
 
     def train_steps(self, epochs: int = 100, **settings: Any) -> Iterator[float]:
-        """Like fit(), but a generator: yields each step's loss, and may be left between steps."""
+        """Like fit(), but a generator: yields each step's loss, and may be left between steps.
+
+        Raises what fit() raises; what is wrong with the arguments is said at the call.
+        """
+        epochs = check_epochs(epochs)
+        self._need_dataset()
         self.settings = _changed(self.settings, settings)
-        return self._steps(check_epochs(epochs), *self._sequences())
+        return self._steps(epochs, *self._sequences())
+
+    def _need_dataset(self):
+        if self.dataset is None:
+            raise ValueError(
+                "this model has no data to learn from: load it with"
+                " LunsformterModel.load(prefix, dataset=LunsDataset(...)), or call"
+                " fine_tune(dataset)"
+            )
 
     def _sequences(self):
         """Return the sequences of ids to train on, and those that were held back."""
@@ -316,8 +324,11 @@ class LunsformterModel:
         """Read a saved model; with the dataset it was trained on, fit() goes on bit for bit.
 
         Raises FileNotFoundError when there is none, and ValueError, naming the file, when it is
-        damaged, has weights of other shapes or that are not numbers. Nothing is ever unpickled.
+        damaged, has weights of other shapes or that are not numbers; TypeError when the dataset is
+        not a LunsDataset. Nothing is ever unpickled.
         """
+        if dataset is not None:  # before the file, which must not be blamed for it
+            _check_dataset(dataset)
         path = f"{_check_prefix(prefix)}.safetensors"
         arrays, texts = storage.load_arrays(path)
         try:

@@ -115,7 +115,15 @@ def test_load_then_fit_asks_for_the_data(trained, tmp_path):
     before = lm.model.parameters.copy()
     with pytest.raises(ValueError, match="no data to learn from: load it with .*dataset="):
         lm.fit(epochs=1)
-    assert np.array_equal(lm.model.parameters, before)
+    with pytest.raises(ValueError, match="no data to learn from: load it with .*dataset="):
+        lm.train_steps(1, lr=0.5)
+    assert np.array_equal(lm.model.parameters, before) and lm.settings.lr != 0.5
+
+
+def test_a_wrong_dataset_at_load_is_not_blamed_on_the_file(trained, tmp_path):
+    trained.save(tmp_path / "m")
+    with pytest.raises(TypeError, match="^the dataset must be a LunsDataset, not str"):
+        LunsformterModel.load(tmp_path / "m", dataset="x")
 
 
 def test_saving_without_the_optimizer_gives_a_third_of_the_file_and_the_same_texts(tmp_path):
