@@ -276,6 +276,11 @@ def _check_decoders(decoders):
     if not isinstance(decoders, Mapping) or not decoders:
         raise TypeError('decoders must be a dict of at least one, such as {"greedy": greedy}')
     for name, decoder in decoders.items():
+        if not isinstance(name, str):
+            raise TypeError(
+                f"the name of a decoder must be a str, as in {{'greedy': greedy}}, not"
+                f" {type(name).__name__}: {name!r:.60}"
+            )
         if not callable(decoder):
             raise TypeError(
                 f"decoder {name!r} is {type(decoder).__name__}, not a function such as greedy or"

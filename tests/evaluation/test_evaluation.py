@@ -223,6 +223,7 @@ def test_a_continuation_may_change_the_last_word_of_the_prompt():
     [
         ({}, [""], TypeError, 'a dict of at least one, such as {"greedy": greedy}'),
         ([greedy], [""], TypeError, "decoders must be a dict"),
+        ({1: greedy}, [""], TypeError, "the name of a decoder must be a str"),
         ({"x": 3}, [""], TypeError, "decoder 'x' is int, not a function"),
         ({"x": partial(sample, seed=1)}, [""], ValueError, "the same dice at every prompt"),
         ({"x": lambda *a, **k: "text"}, [""], TypeError, "decoder 'x' returned str, not a Result"),
