@@ -118,12 +118,15 @@ def learning_steps(
     rows = _pairs(examples)
     epochs = checks.whole_number("epochs", epochs, 1)
     batch_size = checks.whole_number("batch_size", batch_size, 1)
-    lr = checks.number("lr", lr, "a number above 0", lambda x: 0 < x < math.inf)
+    lr = checks.number(
+        "lr", lr, "a learning rate above 0, at most 1 (0.002 is a good start)", lambda x: 0 < x <= 1
+    )
     history = History() if history is None else history
     return _steps(adapter, tokenizer, rows, epochs, batch_size, lr, seed, history)
 
 
 WARMUP = 3  # steps
+SETTINGS = ("batch_size", "lr", "seed")
 
 
 def _steps(adapter, tokenizer, rows, epochs, batch_size, lr, seed, history):
@@ -172,8 +175,12 @@ def learn(
 
     In place of an adapter a whole Lunsformter may learn: full fine-tuning, all else being equal.
     Settings: batch_size=16, lr=0.002, seed=0 (see learning_steps). Ctrl-C or the stop button ends
-    after the current step, and what was learned is kept.
+    after the current step, and what was learned is kept. Raises TypeError for a setting that there
+    is not, and what learning_steps raises.
     """
+    unknown = sorted(set(settings) - set(SETTINGS))
+    if unknown:
+        raise TypeError(f"{unknown[0]!r} is no setting of learn(): there are {', '.join(SETTINGS)}")
     from tqdm.auto import tqdm
 
     history, examples = History(), list(examples)
