@@ -245,7 +245,9 @@ class RewardLearning:
 
         Raises FileNotFoundError or ValueError, naming the file, when it cannot be used.
         """
-        arrays, texts = storage.load_arrays(path)
+        arrays, texts = storage.load_arrays(
+            path, "saved learning", "check the path, or save one with learning.save(path)"
+        )
         if "learning" not in texts:
             raise ValueError(f"{path} is a saved model, but no learning from rewards")
         if arrays["parameters"].shape != lm.model.parameters.shape:

@@ -221,8 +221,10 @@ def test_files_that_are_something_else_are_refused(lm, tmp_path):
     lm.save(tmp_path / "m")
     with pytest.raises(ValueError, match="no learning from rewards"):
         RewardLearning.resume(tmp_path / "m.safetensors", lm, likes_no, 1)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"no saved learning at .*learning\.save\(path\)"):
         RewardLearning.resume(tmp_path / "nowhere", lm, likes_no, 1)
+    with pytest.raises(FileNotFoundError, match=r"a folder.*of a saved learning: .*learning\.save"):
+        RewardLearning.resume(tmp_path, lm, likes_no, 1)
 
 
 def test_an_answer_is_what_the_judge_reads(lm):
