@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lunsedu import checks
 from lunsedu.dataset import LunsDataset
 from lunsedu.decoding import insideout
 from lunsedu.files import storage
@@ -95,8 +96,11 @@ class LunsformterModel:
     ) -> LunsformterModel:
         """Join a Lunsformter and a Tokenizer that exist already; a dataset is needed only to fit.
 
-        Raises ValueError when the two disagree about the size of the vocabulary.
+        Raises ValueError when the two disagree about the size of the vocabulary, TypeError when one
+        of the three is something else.
         """
+        checks.model(model, checks.DECODABLE)
+        checks.tokenizer(tokenizer, ("vocab_size", "encode_prompt", "decode"))
         if tokenizer.vocab_size > model.config.vocab_size:
             raise ValueError(
                 f"the tokenizer has {tokenizer.vocab_size} tokens, but the model knows only"
@@ -270,8 +274,14 @@ class LunsformterModel:
     ) -> Result:
         """Run any decoder of lunsedu.decoding on a prompt of text; return its Result.
 
-        For example `lm.decode_with(beam_search, "hello", num_beams=3)`.
+        For example `lm.decode_with(beam_search, "hello", num_beams=3)`. Raises TypeError when the
+        decoder is no function or the prompt no str, and what the decoder raises.
         """
+        if not callable(decoder):
+            raise TypeError(
+                "the decoder must be a function such as lunsedu.decoding.greedy, not"
+                f" {type(decoder).__name__}: {decoder!r:.60}"
+            )
         if not isinstance(prompt, str):
             raise TypeError(
                 f"the prompt must be text (a str), not {type(prompt).__name__}:"

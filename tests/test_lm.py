@@ -298,6 +298,17 @@ def test_other_decoders_run_on_text(trained):
     assert one.text == result.text
 
 
+def test_what_is_no_decoder_model_or_tokenizer_is_refused(trained):
+    with pytest.raises(TypeError, match="decoder must be a function .*greedy, not str: 'greedy'"):
+        trained.decode_with("greedy", "hi")
+    with pytest.raises(TypeError, match="model must be a Lunsformter, not str$"):
+        LunsformterModel.from_parts("x", trained.tokenizer)
+    with pytest.raises(TypeError, match="must be a Lunsformter, not LunsformterModel: pass lm.mod"):
+        LunsformterModel.from_parts(trained, trained.tokenizer)
+    with pytest.raises(TypeError, match="must be a Tokenizer, not LunsformterModel: pass lm.token"):
+        LunsformterModel.from_parts(trained.model, trained)
+
+
 def test_ids_in_ids_out(trained):
     prefix = trained.tokenizer.encode("the cat", add_bos=True)
     out = trained.model.insideout_generate(prefix, max_tokens=6, num_candidates=3)

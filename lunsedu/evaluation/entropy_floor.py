@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lunsedu import checks
 from lunsedu.grammar import GrammarModel
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def word_log_probs(lm: LunsformterModel | GrammarModel, sentences: Sequence[str]
 
     A list with one array [W + 1] a sentence of W words; a word's log-probability is the sum over
     its tokens. Works for any LunsformterModel and for a GrammarModel. Raises ValueError when a
-    sentence is longer than the model can read.
+    sentence is longer than the model can read, TypeError when lm is neither.
 
     >>> from lunsedu.grammar import miniature_grammar
     >>> logs = word_log_probs(GrammarModel(miniature_grammar), ["how are you"])
@@ -96,6 +97,7 @@ def word_log_probs(lm: LunsformterModel | GrammarModel, sentences: Sequence[str]
     """
     if isinstance(lm, GrammarModel):
         return [_true_word_log_probs(lm.grammar, sentence) for sentence in sentences]
+    checks.language_model(lm)
     encoded = [_encode_words(lm, sentence) for sentence in sentences]
     found: list[Any] = [None] * len(encoded)
     by_length = sorted(range(len(encoded)), key=lambda i: len(encoded[i][0]))

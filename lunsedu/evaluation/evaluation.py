@@ -162,8 +162,8 @@ def evaluate(
     `joblib.parallel_config(backend="dask")` they are the workers of a dask cluster. More than one
     need decoders that can be sent to another process.
 
-    Raises TypeError or ValueError for decoders or prompts that cannot be used, RuntimeError when
-    worker processes die again and again.
+    Raises TypeError or ValueError for a model, decoders or prompts that cannot be used,
+    RuntimeError when worker processes die again and again.
 
     >>> from lunsedu.decoding import greedy
     >>> from lunsedu.grammar import GrammarModel, miniature_grammar
@@ -172,6 +172,7 @@ def evaluate(
     >>> [outcome.text for outcome in table["greedy"].outcomes]
     [' i see kites', ' are you']
     """
+    checks.language_model(lm, ["tokenizer"])  # a GrammarModel is its own model
     prompts = _check_prompts(prompts, grammar)
     _check_decoders(decoders)
     jobs = checks.whole_number("jobs", jobs, 1)

@@ -72,6 +72,15 @@ def test_settings_are_asked_before_anything_is_learned(lm, settings, error, mess
     assert np.array_equal(adapter.parameters, before)
 
 
+def test_lm_is_neither_a_learner_nor_a_tokenizer(lm):
+    with pytest.raises(TypeError, match="must be what can learn, not LunsformterModel: pass a Low"):
+        learn(lm, lm.tokenizer, PAIRS)
+    with pytest.raises(TypeError, match="not LunsformterModel: pass lm.tokenizer"):
+        learn(LowRank(lm.model, rank=1), lm, PAIRS)
+    with pytest.raises(TypeError, match="not LunsformterModel: pass lm.tokenizer"):
+        answer_batch(lm, PAIRS)
+
+
 def test_one_pass_tells_what_greedy_decoding_would_say(lm):
     prompts = story_grammar.puzzles(question="late")[:12]
     said = [lm.decode_with(greedy, prompt, 20) for prompt in prompts]

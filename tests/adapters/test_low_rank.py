@@ -20,6 +20,10 @@ def make(dtype=np.float32, **changes):
     return Lunsformter(LunsformterConfig(**(sizes | changes)), seed=1, dtype=dtype)
 
 
+def small_lm():
+    return LunsformterModel(LunsDataset(texts=["a cat", "a dog"]), dim=16, hidden_dim=24)
+
+
 def started(model, **chosen):
     adapter = LowRank(model, **chosen)
     noise = np.random.default_rng(3).standard_normal(adapter.parameters.size)
@@ -127,7 +131,7 @@ def test_what_a_merged_model_learned_is_never_thrown_away(dtype):
 
 
 def test_fit_on_a_merged_model_is_kept_when_unmerge_is_called():
-    lm = LunsformterModel(LunsDataset(texts=["a cat", "a dog"]), dim=16, hidden_dim=24)
+    lm = small_lm()
     adapter = started(lm.model, rank=1, layers=[1], parts=["down"])
     adapter.merge()
     lm.fit(1, verbose=False)
@@ -190,4 +194,6 @@ def test_bad_batches_and_other_models_are_refused():
     with pytest.raises(TypeError, match="pass lm.model"):
         LowRank(lm)
     with pytest.raises(TypeError, match="must be a LowRank"):
-        Adapted(lm, 3)
+        Adapted(small_lm(), 3)
+    with pytest.raises(TypeError, match="pass lm itself, not lm.model"):
+        Adapted(model)

@@ -217,6 +217,14 @@ def test_any_single_number_may_be_a_reward(lm, paid):
     assert next(learning).reward == 1.0
 
 
+def test_the_model_alone_cannot_try_answers(lm, tmp_path):
+    words = "lm must be a LunsformterModel, not Lunsformter: pass lm itself, not lm.model"
+    with pytest.raises(TypeError, match=words):
+        learn_from_rewards(lm.model, ["say"], likes_no)
+    with pytest.raises(TypeError, match=words):
+        RewardLearning.resume(tmp_path / "l", lm.model, likes_no, 1)
+
+
 def test_files_that_are_something_else_are_refused(lm, tmp_path):
     lm.save(tmp_path / "m")
     with pytest.raises(ValueError, match="no learning from rewards"):
