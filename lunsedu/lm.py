@@ -13,7 +13,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from lunsedu.tokenizer import Tokenizer
 from lunsedu.training import (
     History,
     Settings,
+    changed,
     check_epochs,
     new_optimizer,
     stop_on_interrupt,
@@ -140,7 +141,7 @@ class LunsformterModel:
         """
         epochs = check_epochs(epochs)
         self._need_dataset()
-        self.settings = _changed(self.settings, settings)
+        self.settings = changed(self.settings, settings)
         self._train(epochs, verbose)
         return self.history
 
@@ -155,7 +156,7 @@ class LunsformterModel:
         """
         epochs = check_epochs(epochs)
         _check_dataset(dataset)
-        settings = _changed(self.settings, {"lr": 1e-3, "total_epochs": None} | settings)
+        settings = changed(self.settings, {"lr": 1e-3, "total_epochs": None} | settings)
         self.dataset, self.settings = dataset, settings
         self._optimizer = new_optimizer(self.model)
         self.history.events.append((self.history.epochs, "fine-tune"))
@@ -169,7 +170,7 @@ class LunsformterModel:
         """
         epochs = check_epochs(epochs)
         self._need_dataset()
-        self.settings = _changed(self.settings, settings)
+        self.settings = changed(self.settings, settings)
         return self._steps(epochs, *self._sequences())
 
     def _need_dataset(self):
@@ -421,16 +422,6 @@ def _check_dataset(dataset):
             f"the dataset must be a LunsDataset, not {type(dataset).__name__}:"
             ' use LunsDataset("file.txt") or LunsDataset(texts=["a text", ...])'
         )
-
-
-def _changed(settings, changes):
-    """Return the settings with some changed; TypeError names one that does not exist."""
-    unknown = sorted(set(changes) - set(asdict(settings)))
-    if unknown:
-        raise TypeError(
-            f"{unknown[0]!r} is no setting of fit(): there are {', '.join(asdict(settings))}"
-        )
-    return replace(settings, **changes)
 
 
 def _check_prefix(prefix):
