@@ -12,7 +12,7 @@ answers.
 
 import operator
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,52 @@ def path(value: Any, name: str = "path") -> Path:
     if not given.strip() or "\0" in given:
         raise ValueError(f"{expected}, not {given!r:.60}")
     return Path(given)
+
+
+# What the parts of the package ask of what they are given. Names alone: a model of your own, a
+# table or a grammar, is as welcome as a Lunsformter wherever it can do the same.
+DECODABLE = ("config", "new_cache", "step")
+LUNSFORMTER = ("config", "parameters", "named_parameters", "check_batch")
+
+
+def model(value: Any, needs: Iterable[str] = LUNSFORMTER) -> None:
+    """Raise TypeError unless `value` has what is needed of a model; a LunsformterModel has not.
+
+    >>> model("stories")
+    Traceback (most recent call last):
+    TypeError: model must be a Lunsformter, not str
+    """
+    if not _has(value, needs):
+        hint = ": pass lm.model" if _has(value, ["model"]) else ""
+        raise TypeError(f"model must be a Lunsformter, not {type(value).__name__}{hint}")
+
+
+def language_model(value: Any, needs: Iterable[str] = ("model", "tokenizer")) -> None:
+    """Raise TypeError unless `value` has what is needed of a LunsformterModel; its model has not.
+
+    >>> language_model("stories")
+    Traceback (most recent call last):
+    TypeError: lm must be a LunsformterModel, not str
+    """
+    if not _has(value, needs):
+        hint = ": pass lm itself, not lm.model" if _has(value, LUNSFORMTER) else ""
+        raise TypeError(f"lm must be a LunsformterModel, not {type(value).__name__}{hint}")
+
+
+def tokenizer(value: Any, needs: Iterable[str] = ("encode_prompt", "decode")) -> None:
+    """Raise TypeError unless `value` has what is needed of a Tokenizer.
+
+    >>> tokenizer("stories")
+    Traceback (most recent call last):
+    TypeError: tokenizer must be a Tokenizer, not str
+    """
+    if not _has(value, needs):
+        hint = ": pass lm.tokenizer" if _has(value, ["tokenizer"]) else ""
+        raise TypeError(f"tokenizer must be a Tokenizer, not {type(value).__name__}{hint}")
+
+
+def _has(value, names):
+    return all(hasattr(value, name) for name in names)
 
 
 def half_character(value: str, name: str = "text") -> ValueError:

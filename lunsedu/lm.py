@@ -13,7 +13,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from lunsedu.tokenizer import Tokenizer
 from lunsedu.training import (
     History,
     Settings,
+    changed,
     check_epochs,
     new_optimizer,
     stop_on_interrupt,
@@ -97,8 +98,11 @@ class LunsformterModel:
     ) -> LunsformterModel:
         """Join a Lunsformter and a Tokenizer that exist already; a dataset is needed only to fit.
 
-        Raises ValueError when the two disagree about the size of the vocabulary.
+        Raises ValueError when the two disagree about the size of the vocabulary, TypeError when one
+        of the three is something else.
         """
+        checks.model(model, checks.DECODABLE)
+        checks.tokenizer(tokenizer, ("vocab_size", "encode_prompt", "decode"))
         if tokenizer.vocab_size > model.config.vocab_size:
             raise ValueError(
                 f"the tokenizer has {tokenizer.vocab_size} tokens, but the model knows only"
@@ -137,13 +141,8 @@ class LunsformterModel:
         when the loss is no longer a number.
         """
         epochs = check_epochs(epochs)
-        if self.dataset is None:
-            raise ValueError(
-                "this model has no data to learn from: load it with"
-                " LunsformterModel.load(prefix, dataset=LunsDataset(...)), or call"
-                " fine_tune(dataset)"
-            )
-        self.settings = _changed(self.settings, settings)
+        self._need_dataset()
+        self.settings = changed(self.settings, settings)
         self._train(epochs, verbose)
         return self.history
 
@@ -158,7 +157,7 @@ class LunsformterModel:
         """
         epochs = check_epochs(epochs)
         _check_dataset(dataset)
-        settings = _changed(self.settings, {"lr": 1e-3, "total_epochs": None} | settings)
+        settings = changed(self.settings, {"lr": 1e-3, "total_epochs": None} | settings)
         self.dataset, self.settings = dataset, settings
         self._optimizer = new_optimizer(self.model)
         self.history.events.append((self.history.epochs, "fine-tune"))
@@ -166,9 +165,22 @@ class LunsformterModel:
         return self.history
 
     def train_steps(self, epochs: int = 100, **settings: Any) -> Iterator[float]:
-        """Like fit(), but a generator: yields each step's loss, and may be left between steps."""
-        self.settings = _changed(self.settings, settings)
-        return self._steps(check_epochs(epochs), *self._sequences())
+        """Like fit(), but a generator: yields each step's loss, and may be left between steps.
+
+        Raises what fit() raises; what is wrong with the arguments is said at the call.
+        """
+        epochs = check_epochs(epochs)
+        self._need_dataset()
+        self.settings = changed(self.settings, settings)
+        return self._steps(epochs, *self._sequences())
+
+    def _need_dataset(self):
+        if self.dataset is None:
+            raise ValueError(
+                "this model has no data to learn from: load it with"
+                " LunsformterModel.load(prefix, dataset=LunsDataset(...)), or call"
+                " fine_tune(dataset)"
+            )
 
     def _sequences(self):
         """Return the sequences of ids to train on, and those that were held back."""
@@ -264,8 +276,14 @@ class LunsformterModel:
     ) -> Result:
         """Run any decoder of lunsedu.decoding on a prompt of text; return its Result.
 
-        For example `lm.decode_with(beam_search, "hello", num_beams=3)`.
+        For example `lm.decode_with(beam_search, "hello", num_beams=3)`. Raises TypeError when the
+        decoder is no function or the prompt no str, and what the decoder raises.
         """
+        if not callable(decoder):
+            raise TypeError(
+                "the decoder must be a function such as lunsedu.decoding.greedy, not"
+                f" {type(decoder).__name__}: {decoder!r:.60}"
+            )
         if not isinstance(prompt, str):
             raise TypeError(
                 f"the prompt must be text (a str), not {type(prompt).__name__}:"
@@ -318,8 +336,11 @@ class LunsformterModel:
         """Read a saved model; with the dataset it was trained on, fit() goes on bit for bit.
 
         Raises FileNotFoundError when there is none, and ValueError, naming the file, when it is
-        damaged, has weights of other shapes or that are not numbers. Nothing is ever unpickled.
+        damaged, has weights of other shapes or that are not numbers; TypeError when the dataset is
+        not a LunsDataset. Nothing is ever unpickled.
         """
+        if dataset is not None:  # before the file, which must not be blamed for it
+            _check_dataset(dataset)
         path = f"{_check_prefix(prefix)}.safetensors"
         arrays, texts = storage.load_arrays(path)
         try:
@@ -402,16 +423,6 @@ def _check_dataset(dataset):
             f"the dataset must be a LunsDataset, not {type(dataset).__name__}:"
             ' use LunsDataset("file.txt") or LunsDataset(texts=["a text", ...])'
         )
-
-
-def _changed(settings, changes):
-    """Return the settings with some changed; TypeError names one that does not exist."""
-    unknown = sorted(set(changes) - set(asdict(settings)))
-    if unknown:
-        raise TypeError(
-            f"{unknown[0]!r} is no setting of fit(): there are {', '.join(asdict(settings))}"
-        )
-    return replace(settings, **changes)
 
 
 def _check_prefix(prefix):

@@ -183,7 +183,15 @@ def test_load_then_fit_asks_for_the_data(trained, tmp_path):
     before = lm.model.parameters.copy()
     with pytest.raises(ValueError, match="no data to learn from: load it with .*dataset="):
         lm.fit(epochs=1)
-    assert np.array_equal(lm.model.parameters, before)
+    with pytest.raises(ValueError, match="no data to learn from: load it with .*dataset="):
+        lm.train_steps(1, lr=0.5)
+    assert np.array_equal(lm.model.parameters, before) and lm.settings.lr != 0.5
+
+
+def test_a_wrong_dataset_at_load_is_not_blamed_on_the_file(trained, tmp_path):
+    trained.save(tmp_path / "m")
+    with pytest.raises(TypeError, match="^the dataset must be a LunsDataset, not str"):
+        LunsformterModel.load(tmp_path / "m", dataset="x")
 
 
 def test_saving_without_the_optimizer_gives_a_third_of_the_file_and_the_same_texts(tmp_path):
@@ -403,6 +411,17 @@ def test_other_decoders_run_on_text(trained):
     assert trained.decode_with(beam_search, "the", max_tokens=5, num_beams=3).candidates
     one = trained.insideout("the cat", max_tokens=5, num_candidates=1)
     assert one.text == result.text
+
+
+def test_what_is_no_decoder_model_or_tokenizer_is_refused(trained):
+    with pytest.raises(TypeError, match="decoder must be a function .*greedy, not str: 'greedy'"):
+        trained.decode_with("greedy", "hi")
+    with pytest.raises(TypeError, match="model must be a Lunsformter, not str$"):
+        LunsformterModel.from_parts("x", trained.tokenizer)
+    with pytest.raises(TypeError, match="must be a Lunsformter, not LunsformterModel: pass lm.mod"):
+        LunsformterModel.from_parts(trained, trained.tokenizer)
+    with pytest.raises(TypeError, match="must be a Tokenizer, not LunsformterModel: pass lm.token"):
+        LunsformterModel.from_parts(trained.model, trained)
 
 
 def test_ids_in_ids_out(trained):

@@ -36,6 +36,20 @@ def test_the_sample_run_takes_a_text_of_ones_own(tmp_path, capsys):
     assert lm.history.epochs == 3
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--epochs", "0"], "epochs must be a whole number of at least 1, not 0"),
+        (["--fine-tune-epochs", "-1"], "fine_tune_epochs must be a whole number .*not -1"),
+        ([""], "no file"),
+    ],
+)
+def test_the_sample_run_refuses_before_it_trains(capsys, arguments, words):
+    with pytest.raises(SystemExit, match=words):
+        main(["sample", *arguments])
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.threads_or_processes
 @pytest.mark.parametrize(
     ("command", "words"),

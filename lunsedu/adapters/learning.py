@@ -39,7 +39,7 @@ def answer_batch(tokenizer: Tokenizer, examples: Iterable[Pair]) -> tuple[np.nda
     -1 where the next token belongs to the prompt or to the padding. Prompt and answer are cut into
     tokens apart, as they are when the model is asked.
 
-    Raises ValueError without examples, or for an empty prompt.
+    Raises ValueError without examples, or for an empty prompt, TypeError for what is no tokenizer.
 
     >>> from lunsedu import Tokenizer
     >>> tokenizer = Tokenizer.train(["ab"], vocab_size=259)
@@ -47,6 +47,7 @@ def answer_batch(tokenizer: Tokenizer, examples: Iterable[Pair]) -> tuple[np.nda
     >>> ids.tolist(), targets.tolist()  # <|bos|> a b c, and what follows: c <|eos|>
     ([[257, 97, 98, 99]], [[-1, -1, 99, 258]])
     """
+    checks.tokenizer(tokenizer)
     rows = [_ids(tokenizer, *example) for example in _pairs(examples)]
     longest = max(len(prompt) + len(answer) for prompt, answer in rows) - 1
     fill = 0 if tokenizer.pad_id is None else tokenizer.pad_id
@@ -113,18 +114,24 @@ def learning_steps(
     The learning rate climbs for three steps, then falls to a tenth of `lr` along a half cosine.
     Examples are shuffled in each epoch; those of like length share a batch. The adapter is changed
     in place, and is whole at every yield. Raises ValueError for examples or settings that cannot
-    work, FloatingPointError when the loss is no longer a number.
+    work, TypeError for what can't learn or is no tokenizer, FloatingPointError when the loss is no
+    longer a number.
     """
+    _check_learner(adapter)
+    checks.tokenizer(tokenizer)
     rows = _pairs(examples)
     epochs = checks.whole_number("epochs", epochs, 1)
     batch_size = checks.whole_number("batch_size", batch_size, 1)
-    lr = checks.number("lr", lr, "a number above 0", lambda x: 0 < x < math.inf)
+    lr = checks.number(
+        "lr", lr, "a learning rate above 0, at most 1 (0.002 is a good start)", lambda x: 0 < x <= 1
+    )
     history = History() if history is None else history
     rng = checks.dice(seed)
     return _steps(adapter, tokenizer, rows, epochs, batch_size, lr, rng, history)
 
 
 WARMUP = 3  # steps
+SETTINGS = ("batch_size", "lr", "seed")
 
 
 def _steps(adapter, tokenizer, rows, epochs, batch_size, lr, rng, history):
@@ -152,6 +159,14 @@ def _steps(adapter, tokenizer, rows, epochs, batch_size, lr, rng, history):
         history.train_loss.append(float(np.mean(losses)))
 
 
+def _check_learner(adapter):
+    if not (hasattr(adapter, "parameters") and hasattr(adapter, "loss_and_gradient")):
+        raise TypeError(
+            f"adapter must be what can learn, not {type(adapter).__name__}: pass a LowRank, or"
+            " lm.model for full fine-tuning"
+        )
+
+
 def _like_lengths(order, lengths, batch_size, rng):
     """Yield batches of indices of like length, from a shuffled order [N], in a shuffled order."""
     order = order[np.argsort(lengths[order], kind="stable")]
@@ -172,8 +187,12 @@ def learn(
 
     In place of an adapter a whole Lunsformter may learn: full fine-tuning, all else being equal.
     Settings: batch_size=16, lr=0.002, seed=0 (see learning_steps). Ctrl-C or the stop button ends
-    after the current step, and what was learned is kept.
+    after the current step, and what was learned is kept. Raises TypeError for a setting that there
+    is not, and what learning_steps raises.
     """
+    unknown = sorted(set(settings) - set(SETTINGS))
+    if unknown:
+        raise TypeError(f"{unknown[0]!r} is no setting of learn(): there are {', '.join(SETTINGS)}")
     from tqdm.auto import tqdm
 
     history, examples = History(), list(examples)

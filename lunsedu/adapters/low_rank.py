@@ -102,6 +102,7 @@ class LowRank:
         self.parameters = np.zeros(sum(place.size for place in places), model.dtype)  # [P']
         self._gradient: AdapterGradient | None = None
         self._kept: dict[str, np.ndarray] = {}
+        self._as_merged: dict[str, int] = {}
 
     def factors(self, flat: np.ndarray | None = None) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Return {name: (A [in, r], B [r, out])}, views into `parameters`.
@@ -181,25 +182,35 @@ class LowRank:
             change = (b.T @ a.T).T if w.flags.f_contiguous else a @ b  # [in, out]
             change *= place.scale
             w[:, place.start : place.stop] += change
-        self._kept = kept
+        self._kept, self._as_merged = kept, _sums_of_bits(weights, kept)
         _merged[self.model] = weakref.ref(self)
 
     def unmerge(self) -> None:
         """Give the model's weights back as they were before merge(), bit for bit.
 
-        Raises ValueError when this adapter is not merged.
+        Raises ValueError when this adapter is not merged, or when the model has learned since: what
+        it learned stands in the merged matrices, and would be gone.
         """
         if not self.is_merged:
             raise ValueError("this adapter is not merged into the model: call merge() first")
         weights = self.model.named_parameters()
+        if _sums_of_bits(weights, self._kept) != self._as_merged:
+            raise ValueError(
+                "the model's weights have changed since merge(), and unmerge() would throw away"
+                " what they learned: to keep it, go on with the model as it is, the adapter in it"
+                " (save it with lm.save(prefix)); to go back, load the model from before merge()"
+            )
         for name, before in self._kept.items():
             weights[name][...] = before
         del _merged[self.model]
-        self._kept = {}
+        self._kept, self._as_merged = {}, {}
 
     @contextmanager
     def merged(self) -> Iterator[Lunsformter]:
-        """A context (`with`) in which the adapter is merged; whatever happens, it is taken out."""
+        """A context (`with`) in which the adapter is merged; whatever happens, it is taken out.
+
+        Unless the model learned inside: see unmerge().
+        """
         self.merge()
         try:
             yield self.model
@@ -240,6 +251,17 @@ class LowRank:
             f" {self.model.config.num_layers} layers: {self.parameters.size:,} numbers,"
             f" {share:.1%} of the model's; {'merged' if self.is_merged else 'not merged'})"
         )
+
+
+def _sums_of_bits(weights, names):
+    """Return {name: sum of the bits of a matrix, read as whole numbers}: learning changes it.
+
+    A sum instead of a second copy: it takes no memory, and a tenth of the time of merging.
+    """
+    return {
+        name: int(np.add.reduce(weights[name].ravel(order="K").view(np.uint32), dtype=np.uint32))
+        for name in names
+    }
 
 
 def _check_model(model):

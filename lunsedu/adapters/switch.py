@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from lunsedu import checks
 from lunsedu.adapters.low_rank import LowRank
 from lunsedu.decoding import Result
 
@@ -18,11 +19,12 @@ from lunsedu.decoding import Result
 class Adapted:
     """A LunsformterModel with one adapter, or with none, for generating: all that a widget needs.
 
-    Raises TypeError when the adapter is none of this kind, ValueError when it belongs to another
-    model.
+    Raises TypeError when lm is no LunsformterModel or the adapter none of this kind, ValueError
+    when it belongs to another model.
     """
 
     def __init__(self, lm: Any, adapter: LowRank | None = None) -> None:
+        checks.language_model(lm, ("model", "tokenizer", "insideout"))
         if adapter is not None:
             if not isinstance(adapter, LowRank):
                 raise TypeError(f"adapter must be a LowRank, not {type(adapter).__name__}")

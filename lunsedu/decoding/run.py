@@ -119,7 +119,8 @@ class Path:
 class Run:
     """One call of a decoder.
 
-    Raises TypeError or ValueError, in one sentence, when the prompt or max_tokens cannot be used.
+    Raises TypeError or ValueError, in one sentence, when the model, the prompt or max_tokens cannot
+    be used.
     Warns once when the prompt or the new tokens do not fit into the model's seq_len.
     """
 
@@ -132,6 +133,7 @@ class Run:
         prompt: str | None = None,
     ) -> None:
         self.started = time.perf_counter()
+        checks.model(model, checks.DECODABLE)
         config = model.config
         self.model, self.config, self.tokenizer = model, config, tokenizer
         self.prompt_ids = check_ids(prompt_ids, config.vocab_size)

@@ -89,7 +89,8 @@ def word_log_probs(lm: LunsformterModel | GrammarModel, sentences: Sequence[str]
 
     A list with one array [W + 1] a sentence of W words; a word's log-probability is the sum over
     its tokens. Works for any LunsformterModel and for a GrammarModel. Raises TypeError for one text
-    in place of a list, ValueError when a sentence is longer than the model can read.
+    in place of a list and when lm is neither, ValueError when a sentence is longer than the model
+    can read.
 
     >>> from lunsedu.grammar import miniature_grammar
     >>> logs = word_log_probs(GrammarModel(miniature_grammar), ["how are you"])
@@ -99,6 +100,7 @@ def word_log_probs(lm: LunsformterModel | GrammarModel, sentences: Sequence[str]
     sentences = _list(sentences)
     if isinstance(lm, GrammarModel):
         return [_true_word_log_probs(lm.grammar, sentence) for sentence in sentences]
+    checks.language_model(lm)
     encoded = [_encode_words(lm, sentence) for sentence in sentences]
     found: list[Any] = [None] * len(encoded)
     by_length = sorted(range(len(encoded)), key=lambda i: len(encoded[i][0]))

@@ -162,8 +162,8 @@ def evaluate(
     `joblib.parallel_config(backend="dask")` they are the workers of a dask cluster. More than one
     need decoders that can be sent to another process.
 
-    Raises TypeError or ValueError for decoders, prompts or a seed that cannot be used, RuntimeError
-    when worker processes die again and again.
+    Raises TypeError or ValueError for a model, decoders, prompts or a seed that cannot be used,
+    RuntimeError when worker processes die again and again.
 
     >>> from lunsedu.decoding import greedy
     >>> from lunsedu.grammar import GrammarModel, miniature_grammar
@@ -172,6 +172,7 @@ def evaluate(
     >>> [outcome.text for outcome in table["greedy"].outcomes]
     [' i see kites', ' are you']
     """
+    checks.language_model(lm, ["tokenizer"])  # a GrammarModel is its own model
     prompts = _check_prompts(prompts, grammar)
     _check_decoders(decoders)
     jobs = checks.whole_number("jobs", jobs, 1)
@@ -277,6 +278,11 @@ def _check_decoders(decoders):
     if not isinstance(decoders, Mapping) or not decoders:
         raise TypeError('decoders must be a dict of at least one, such as {"greedy": greedy}')
     for name, decoder in decoders.items():
+        if not isinstance(name, str):
+            raise TypeError(
+                f"the name of a decoder must be a str, as in {{'greedy': greedy}}, not"
+                f" {type(name).__name__}: {name!r:.60}"
+            )
         if not callable(decoder):
             raise TypeError(
                 f"decoder {name!r} is {type(decoder).__name__}, not a function such as greedy or"

@@ -78,19 +78,25 @@ def save_arrays(
     write_atomically(path, save(arrays, metadata))
 
 
-def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def load_arrays(
+    path: str | os.PathLike[str],
+    what: str = "saved model",
+    hint: str = "check the prefix, or save one with lm.save(prefix)",
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Read such a file; return (arrays, texts).
 
-    Raises FileNotFoundError when there is none, and ValueError, naming the file, when it is
-    damaged, from a newer version, or not a saved Lunsformter.
+    `what` the file should hold, and a hint for where there is none, are words for the caller's
+    errors. Raises FileNotFoundError when there is no file, or a folder in its place, and
+    ValueError, naming the file, when it is damaged, from a newer version, or not a saved
+    Lunsformter.
     """
     from safetensors import SafetensorError, safe_open
 
     path = checks.path(path)
+    if path.is_dir():
+        raise FileNotFoundError(f"{path} is a folder, not the file of a {what}: {hint}")
     if not path.is_file():
-        raise FileNotFoundError(
-            f"there is no saved model at {path}: check the prefix, or save one with lm.save(prefix)"
-        )
+        raise FileNotFoundError(f"there is no {what} at {path}: {hint}")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}

@@ -16,6 +16,7 @@ What is not here: how far a trained model is from this truth (evaluation/).
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from lunsedu.grammar.language import Grammar
@@ -48,7 +49,12 @@ CORPORA = {
 
 
 def write_corpora(folder: str | Path) -> list[Path]:
-    """Writes the two corpora into an existing folder, one sentence a line; returns their paths."""
+    """Writes the two corpora into an existing folder, one sentence a line; returns their paths.
+
+    Raises NotADirectoryError when there is no such folder, OSError when it cannot be written to.
+    """
+    if not str(folder) or not Path(folder).is_dir():
+        raise NotADirectoryError(f"there is no folder {str(folder)!r}: make it first")
     paths = []
     for name, (grammar, count, seed) in CORPORA.items():
         path = Path(folder) / name
@@ -63,8 +69,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m lunsedu.grammar", description=main.__doc__)
     parser.add_argument("--write", metavar="FOLDER", help="write the two corpora into this folder")
     folder = parser.parse_args(arguments).write
-    if folder:
-        for path in write_corpora(folder):
+    if folder is not None:
+        try:
+            paths = write_corpora(folder)
+        except OSError as error:
+            sys.exit(f"lunsedu.grammar: {error}")
+        for path in paths:
             print(f"wrote {path}")
         return
     for grammar in (story_grammar, class_grammar, miniature_grammar):

@@ -65,8 +65,10 @@ def prompt_pair(lm: Any, prompt: str, other: str) -> Pair:
     """Return two prompts as a Pair, for a LunsformterModel.
 
     Raises ValueError when they have unequally many tokens, more than the model's seq_len, or the
-    same answer: then there is no gap that a patch could move.
+    same answer: then there is no gap that a patch could move. Raises TypeError for what is no
+    LunsformterModel or no text.
     """
+    checks.language_model(lm)
     first, second = (
         np.array(lm.tokenizer.encode_prompt(checks.text(text, name)), dtype=np.int64)  # [T]
         for text, name in ((prompt, "prompt"), (other, "other"))
@@ -97,8 +99,14 @@ def patching_effects(model: Lunsformter, pair: Pair, kind: str, head: int | None
     One forward pass a layer, with a row for each place, from that layer upwards. Memory: the logits
     of that pass, P * T * V numbers (15 MB for SmolLM2-135M with 4 places of 20 tokens).
 
-    Raises ValueError for an unknown kind, or a head that there is not.
+    Raises ValueError for an unknown kind, or a head that there is not, TypeError when the model is
+    no Lunsformter or the pair no Pair.
     """
+    checks.model(model)
+    if not isinstance(pair, Pair):
+        raise TypeError(
+            f"pair must be what prompt_pair(lm, prompt, other) returns, not {type(pair).__name__}"
+        )
     c = model.config
     if kind not in KINDS:
         raise ValueError(f"{kind!r:.60} can't be patched: choose from {', '.join(KINDS)}")
@@ -145,7 +153,11 @@ def head_taken_out(a: Activations, layer: int, head: int) -> dict[tuple, np.ndar
 
     At each position the mean is what the head says on the whole, and tells nothing about the text
     at hand. (Zeros would be something that no later layer has ever met.)
+
+    Raises TypeError for what are no Activations, ValueError for a layer or head that there is not.
     """
+    if not isinstance(a, Activations):
+        raise TypeError(f"a must be what activations(model, ids) returns, not {type(a).__name__}")
     _, _, H, T, _ = a.heads.shape
     if checks.whole_number("layer", layer) >= len(a.heads):
         raise ValueError(f"there is no layer {layer}: there are {len(a.heads)}, counted from 0")

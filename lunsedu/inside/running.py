@@ -57,8 +57,7 @@ def activations(model: Lunsformter, ids: np.ndarray) -> Activations:
 
     Memory: beside the logits, B * T * (3 * L + 1) * D numbers, and B * L * H * T * T weights; for a
     moment twice as much. For SmolLM2-135M and 20 tokens that is 5 MB a row, and 4 MB of logits.
-    Raises ValueError as
-    forward() does.
+    Raises ValueError as forward() does, TypeError when the model is no Lunsformter.
 
     >>> from lunsedu import Lunsformter, LunsformterConfig
     >>> model = Lunsformter(LunsformterConfig(vocab_size=300, dim=32, num_heads=2, num_layers=1))
@@ -68,6 +67,7 @@ def activations(model: Lunsformter, ids: np.ndarray) -> Activations:
     >>> np.array_equal(a.logits, model.forward([[72, 105, 33]]))
     True
     """
+    checks.model(model)
     ids, _, _ = model.check_batch(ids)
     kept: dict[str, list[np.ndarray]] = defaultdict(list)
 
@@ -93,7 +93,8 @@ def patched(model: Lunsformter, ids: np.ndarray, patches: Mapping[tuple, Any]) -
     Memory: the logits and one layer; nothing is kept. Layers below a residual stream that is
     replaced at every position are not run.
 
-    Raises ValueError for a place that there is not, or values of another shape.
+    Raises ValueError for a place that there is not, or values of another shape, TypeError when the
+    model is no Lunsformter or the patches no dict.
 
     >>> from lunsedu import Lunsformter, LunsformterConfig
     >>> model = Lunsformter(LunsformterConfig(vocab_size=300, dim=32, num_heads=2, num_layers=1))
@@ -103,6 +104,7 @@ def patched(model: Lunsformter, ids: np.ndarray, patches: Mapping[tuple, Any]) -
     >>> np.allclose(found[0, 2], model.forward(other)[0, 2])
     True
     """
+    checks.model(model)
     ids, _, _ = model.check_batch(ids)
     table = _by_layer(model, ids.shape, patches)
 

@@ -63,12 +63,11 @@ def read_gguf(
 ) -> tuple[LunsformterConfig, Tokenizer, dict[str, tuple[int, ...]], Callable[[str], np.ndarray]]:
     """Return (config, tokenizer, shapes, read): as open_weights, with Hugging Face's names.
 
-    Raises FileNotFoundError when the file is missing, ImportError when gguf is not installed, and
-    ValueError, naming the file, when it is damaged or asks for what is not supported.
+    Raises FileNotFoundError when the file is missing or a folder, ImportError when gguf is not
+    installed, and ValueError, naming the file, when it is damaged or asks for what is not
+    supported.
     """
-    path = checks.path(file, "file")
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
+    path = _existing(file)
     fields, tensors = _open(path)
     tensors = {_their_name(name): tensor for name, tensor in tensors.items()}
 
@@ -87,6 +86,19 @@ def read_gguf(
         raise ValueError(f"{path} cannot be used: {error}") from None
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     return config, tokenizer, shapes, lambda name: _read(path, tensors[name], name, config)
+
+
+def _existing(file):
+    """Return the file as a Path; FileNotFoundError says what stands there in its place."""
+    path = checks.path(file, "file")
+    if path.is_dir():
+        raise FileNotFoundError(
+            f"{path} is a folder: give the .gguf file in it; a Hugging Face folder is opened with"
+            " from_pretrained(folder)"
+        )
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}: check the name and the folder")
+    return path
 
 
 def smollm2_file() -> Path:

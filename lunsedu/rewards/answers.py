@@ -74,12 +74,23 @@ def best_answers(
 
 def _paid(result, candidate, reward):
     text = result.prompt + candidate.text
-    paid = reward(text)
-    if isinstance(paid, str) or not np.isfinite(value := float(paid)):
-        raise ValueError(
-            f"the reward of {text!r:.120} is {paid!r:.40}: reward(text) must return a finite number"
-        )
+    value = _finite(reward(text), text)
     return Answer(tuple(result.prompt_ids), tuple(candidate.token_ids), text, value)
+
+
+def _finite(paid, text):
+    """Return what a text was paid as a float; ValueError unless it is a finite number."""
+    try:
+        value = np.nan if isinstance(paid, str) else float(paid)
+    except (TypeError, ValueError, OverflowError):
+        value = np.nan
+    if not np.isfinite(value):
+        hint = "; a function that ends without return gives None" if paid is None else ""
+        raise ValueError(
+            f"the reward of {text!r:.120} is {paid!r:.40}: reward(text) must return a finite"
+            f" number, such as 1.0{hint}"
+        )
+    return value
 
 
 def answers_batch(

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from lunsedu.plots.figures import Picture
 
 LEARN_FROM = ("samples", "insideout")
+CAN_TRY_AND_LEARN = ("model", "tokenizer", "decode_with")  # asked of lm
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class RewardLearning:
         kl: float,
         learn_from: str,
     ) -> None:
+        checks.language_model(lm, CAN_TRY_AND_LEARN)
         self.lm, self.reward = lm, reward
         self.prompts = [checks.text(prompt, "a prompt") for prompt in _list(prompts)]
         if not self.prompts:
@@ -248,9 +250,13 @@ class RewardLearning:
     ) -> RewardLearning:
         """Return the learning that was saved, for `steps` steps more; lm gets the saved weights.
 
-        Raises FileNotFoundError or ValueError, naming the file, when it cannot be used.
+        Raises FileNotFoundError or ValueError, naming the file, when it cannot be used, TypeError
+        when lm is no LunsformterModel.
         """
-        arrays, texts = storage.load_arrays(path)
+        checks.language_model(lm, CAN_TRY_AND_LEARN)
+        arrays, texts = storage.load_arrays(
+            path, "saved learning", "check the path, or save one with learning.save(path)"
+        )
         if "learning" not in texts:
             raise ValueError(f"{path} is a saved model, but no learning from rewards")
         if arrays["parameters"].shape != lm.model.parameters.shape:

@@ -15,7 +15,7 @@ from lunsedu.training.optimizer import (
     learning_rate,
     new_optimizer,
 )
-from lunsedu.training.settings import Settings, check_epochs
+from lunsedu.training.settings import Settings, changed, check_epochs
 
 __all__ = [
     "BLOCK",
@@ -23,6 +23,7 @@ __all__ = [
     "History",
     "Settings",
     "TrainingState",
+    "changed",
     "check_epochs",
     "clip_gradient",
     "evaluate",

@@ -1,6 +1,7 @@
 """How to train: the settings of fit(), each checked before anything is kept."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lunsedu import checks
@@ -41,6 +42,20 @@ class Settings:
             ("max_norm", "a number above 0 (inf: no clipping)", lambda x: x > 0),
         ):
             keep(name, checks.number(name, getattr(self, name), expected, holds))
+
+
+def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """Return the settings with some changed.
+
+    Raises TypeError, naming it, for a setting that there is not, ValueError for a value that cannot
+    work.
+    """
+    unknown = sorted(set(changes) - set(asdict(settings)))
+    if unknown:
+        raise TypeError(
+            f"{unknown[0]!r} is no setting of fit(): there are {', '.join(asdict(settings))}"
+        )
+    return replace(settings, **changes)
 
 
 def check_epochs(epochs: Any) -> int:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from lunsedu import checks
 from lunsedu.display.stills import training_picture
 from lunsedu.display.training import training_view
 from lunsedu.plots import named_floors
-from lunsedu.training import TrainingState, check_epochs
+from lunsedu.training import TrainingState, changed, check_epochs
 from lunsedu.widgets.background import Background
 from lunsedu.widgets.controls import text_box
 
@@ -35,9 +36,13 @@ def training_monitor(
 
     `floor` is a loss that no model can beat, or a dict {name: loss}; `settings` are those of
     lm.fit (batch_size, lr, ...). Training goes on in the background while other cells run, and
-    ends with stop or Jupyter's own stop button. Raises ValueError for epochs or a dataset that
-    cannot work.
+    ends with stop or Jupyter's own stop button. Raises ValueError or TypeError, before there is
+    anything to press, for arguments or settings that cannot work.
     """
+    checks.language_model(lm, ("model", "tokenizer", "train_steps"))
+    checks.text(prompt, "prompt")
+    max_tokens = checks.whole_number("max_tokens", max_tokens)
+    changed(lm.settings, settings)  # raises; train_steps keeps them when the training starts
     return Monitor(lm, check_epochs(epochs), floor, prompt, max_tokens, settings)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from lunsedu import checks
 from lunsedu.display.patching import patching_picture, patching_view
 from lunsedu.inside import patching_effects, prompt_pair
 from lunsedu.widgets.controls import Shell, choice, text_box
@@ -26,7 +27,11 @@ def patching_grid(lm: LunsformterModel, prompt: str, other: str) -> Shell:
     """Type two prompts of equally many tokens; see the effect of a patch at each layer and place.
 
     A square is clicked, or walked to by the arrow keys; its sentence stands below the grid.
+    Raises TypeError for what is no LunsformterModel or no text.
     """
+    checks.language_model(lm)
+    for name, text in (("prompt", prompt), ("other", other)):
+        checks.text(text, name)
     heads = [f"head {head}" for head in range(1, lm.model.config.num_heads + 1)]
     controls = {
         "prompt": text_box("prompt", prompt),

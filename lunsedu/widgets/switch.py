@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from lunsedu import checks
 from lunsedu.adapters import Adapted
 from lunsedu.display.with_and_without import (
     PLAIN_NAME,
@@ -35,6 +36,9 @@ def adapter_switch(
     if PLAIN_NAME in models:
         raise ValueError(f"{PLAIN_NAME!r} is the name for none: give the adapter another")
     models = {PLAIN_NAME: Adapted(lm), **models}
+    checks.text(prompt, "prompt")
+    candidates = checks.whole_number("candidates", candidates, 1)
+    new_tokens = checks.whole_number("new_tokens", new_tokens, 1)
     names = list(models)
     candidates_slider, first = slider("candidates", candidates, 1, MAX_CANDIDATES)
     tokens_slider, second = slider("new tokens", new_tokens, 1, MAX_NEW_TOKENS)

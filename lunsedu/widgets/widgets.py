@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lunsedu import examples
-from lunsedu.decoding import SCORES, beam_search, greedy
+from lunsedu import checks, examples
+from lunsedu.decoding import SCORES, beam_search, check_score, greedy
 from lunsedu.display import stills
 from lunsedu.display.attention import attention_view
 from lunsedu.display.html_page import page
@@ -45,9 +45,14 @@ def playground(
     """Generate by hand: a prompt, sliders for candidates and new tokens, a score, three views.
 
     `lm` is a LunsformterModel, a list or a dict {name: model} of several, or nothing: then one of
-    the shipped examples or a saved file can be chosen. Raises TypeError for anything else.
+    the shipped examples or a saved file can be chosen. Raises TypeError for anything else, and for
+    a prompt that is no str, ValueError for numbers that are not whole or below 1.
     """
     models = _models(lm)
+    if prompt is not None:
+        checks.text(prompt, "prompt")
+    candidates = checks.whole_number("candidates", candidates, 1)
+    new_tokens = checks.whole_number("new_tokens", new_tokens, 1)
     controls, boxes = {}, {}
     names = list(models) or [NO_MODEL]
     controls["model"] = choice("model", names)
@@ -185,7 +190,12 @@ def _open(shell):
 def tokenizer_explorer(
     tokenizer: Tokenizer, text: str = "Good morning, how did you sleep?"
 ) -> Shell:
-    """Type a text and see its tokens; a slider takes the merges back, down to single bytes."""
+    """Type a text and see its tokens; a slider takes the merges back, down to single bytes.
+
+    Raises TypeError for what is no Tokenizer or no text.
+    """
+    checks.tokenizer(tokenizer, ("pieces", "merges"))
+    checks.text(text)
     most = len(tokenizer.merges)
     merges, pair = slider("merges", most, 0, most)
     controls = {"text": text_box("text", text, rows=3), "merges": merges}
@@ -204,7 +214,10 @@ def attention_viewer(lm: LunsformterModel, text: str = "Good morning, how did yo
     """Choose a token, a layer and a head, and see where the token looks.
 
     Only the first seq_len tokens of the text can be shown. Head "all" is the mean of all heads.
+    Raises TypeError for what is no LunsformterModel or no text, ValueError for an empty text.
     """
+    checks.language_model(lm)
+    checks.text(text)
     config = lm.model.config
     layer, layer_pair = slider("layer", 1, 1, config.num_layers)
     longest = min(config.seq_len, ATTENTION_TOKENS)
@@ -255,7 +268,16 @@ def insideout_race(
     num_candidates: int = 5,
     score: str = "arithmetic",
 ) -> Shell:
-    """Watch the candidates of InsideOut grow token by token, and their scores as they go."""
+    """Watch the candidates of InsideOut grow token by token, and their scores as they go.
+
+    Raises TypeError for what is no LunsformterModel or no text, ValueError for numbers or a score
+    that cannot be used.
+    """
+    checks.language_model(lm, ["insideout"])
+    checks.text(prompt, "prompt")
+    max_tokens = checks.whole_number("max_tokens", max_tokens)
+    num_candidates = checks.whole_number("num_candidates", num_candidates, 1)
+    check_score(score)
     step, step_pair = slider("step", 1, 0, max_tokens)
     controls = {
         "prompt": text_box("prompt", prompt),

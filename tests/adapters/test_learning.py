@@ -53,6 +53,34 @@ def test_bad_examples_are_refused(lm, examples, error, message):
         list(learning_steps(LowRank(lm.model, rank=1), lm.tokenizer, examples))
 
 
+@pytest.mark.parametrize(
+    "settings, error, message",
+    [
+        (dict(foo=1), TypeError, r"^'foo' is no setting of learn\(\): .*batch_size, lr, seed$"),
+        (dict(history=[]), TypeError, r"^'history' is no setting of learn\(\)"),
+        (dict(lr=100), ValueError, "lr must be a learning rate above 0, at most 1 .*, not 100"),
+        (dict(lr=0), ValueError, "lr must be a learning rate above 0"),
+        (dict(batch_size=0), ValueError, "batch_size must be a whole number of at least 1"),
+        (dict(epochs=1.5), ValueError, "epochs must be a whole number of at least 1"),
+    ],
+)
+def test_settings_are_asked_before_anything_is_learned(lm, settings, error, message):
+    adapter = LowRank(lm.model, rank=1)
+    before = adapter.parameters.copy()
+    with pytest.raises(error, match=message):
+        learn(adapter, lm.tokenizer, PAIRS, verbose=False, **settings)
+    assert np.array_equal(adapter.parameters, before)
+
+
+def test_lm_is_neither_a_learner_nor_a_tokenizer(lm):
+    with pytest.raises(TypeError, match="must be what can learn, not LunsformterModel: pass a Low"):
+        learn(lm, lm.tokenizer, PAIRS)
+    with pytest.raises(TypeError, match="not LunsformterModel: pass lm.tokenizer"):
+        learn(LowRank(lm.model, rank=1), lm, PAIRS)
+    with pytest.raises(TypeError, match="not LunsformterModel: pass lm.tokenizer"):
+        answer_batch(lm, PAIRS)
+
+
 def test_one_pass_tells_what_greedy_decoding_would_say(lm):
     prompts = story_grammar.puzzles(question="late")[:12]
     said = [lm.decode_with(greedy, prompt, 20) for prompt in prompts]

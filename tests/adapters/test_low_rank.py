@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lunsedu.adapters import Adapted, LowRank
+from lunsedu.dataset import LunsDataset
 from lunsedu.lm import LunsformterModel
 from lunsedu.model import Lunsformter, LunsformterConfig
 from lunsedu.model.fast import few_rows
@@ -17,6 +18,10 @@ IDS = np.random.default_rng(6).integers(0, 40, (2, 9))  # [B, T]
 def make(dtype=np.float32, **changes):
     sizes = dict(vocab_size=40, seq_len=16, dim=24, hidden_dim=32, num_heads=4, num_kv_heads=2)
     return Lunsformter(LunsformterConfig(**(sizes | changes)), seed=1, dtype=dtype)
+
+
+def small_lm():
+    return LunsformterModel(LunsDataset(texts=["a cat", "a dog"]), dim=16, hidden_dim=24)
 
 
 def started(model, **chosen):
@@ -107,6 +112,35 @@ def test_one_adapter_at_a_time_and_none_counts_twice():
         started(copied, rank=2).merge()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_a_merged_model_learned_is_never_thrown_away(dtype):
+    model = make(dtype)
+    adapter = started(model, rank=2)
+    adapter.merge()
+    matrix = model.named_parameters()["layers.1.down"]
+    merged = matrix.copy()
+    matrix -= 0.01
+    learned = model.parameters.copy()
+    with pytest.raises(ValueError, match="have changed since merge.*what they learned.*lm.save"):
+        adapter.unmerge()
+    assert adapter.is_merged and np.array_equal(model.parameters, learned)
+    matrix[:] = merged
+    adapter.unmerge()  # nothing is lost now
+    with pytest.raises(ValueError, match="have changed since merge"), adapter.merged():
+        matrix[3, 5] += 1
+
+
+def test_fit_on_a_merged_model_is_kept_when_unmerge_is_called():
+    lm = small_lm()
+    adapter = started(lm.model, rank=1, layers=[1], parts=["down"])
+    adapter.merge()
+    lm.fit(1, verbose=False)
+    learned = lm.model.parameters.copy()
+    with pytest.raises(ValueError, match="have changed since merge"):
+        adapter.unmerge()
+    assert np.array_equal(lm.model.parameters, learned)
+
+
 def test_a_model_that_is_gone_is_not_kept_alive():
     import weakref
 
@@ -160,4 +194,6 @@ def test_bad_batches_and_other_models_are_refused():
     with pytest.raises(TypeError, match="pass lm.model"):
         LowRank(lm)
     with pytest.raises(TypeError, match="must be a LowRank"):
-        Adapted(lm, 3)
+        Adapted(small_lm(), 3)
+    with pytest.raises(TypeError, match="pass lm itself, not lm.model"):
+        Adapted(model)

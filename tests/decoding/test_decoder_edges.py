@@ -1,6 +1,7 @@
 """Edges: nothing to generate, bad input, prompts that fill the model."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,6 +22,15 @@ def test_no_tokens_gives_the_prompt(name):
     assert result.best.token_ids == [] and not result.best.finished
     assert result.best.score == (0.0 if result.score_name == "sum" else 1.0)
     assert model.calls == [] and result.forward_steps == result.tokens_computed == 0
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_a_decoder_takes_the_model_not_lm(name):
+    lm = SimpleNamespace(model=TableModel(), tokenizer=None)
+    with pytest.raises(TypeError, match="a Lunsformter, not SimpleNamespace: pass lm.model"):
+        DECODERS[name](lm, [3], 2)
+    with pytest.raises(TypeError, match="must be a Lunsformter, not str$"):
+        DECODERS[name]("model", [3], 2)
 
 
 @pytest.mark.parametrize("name", DECODERS)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from lunsedu import LunsDataset, LunsformterModel, intervals
+from lunsedu import LunsDataset, Lunsformter, LunsformterConfig, LunsformterModel, intervals
 from lunsedu.decoding import beam_search, greedy, insideout, sample
 from lunsedu.evaluation import evaluate, gap_to_floor, word_log_probs
 from lunsedu.evaluation.table_views import COLUMNS
@@ -262,6 +262,7 @@ def test_a_continuation_may_change_the_last_word_of_the_prompt():
     [
         ({}, [""], TypeError, 'a dict of at least one, such as {"greedy": greedy}'),
         ([greedy], [""], TypeError, "decoders must be a dict"),
+        ({1: greedy}, [""], TypeError, "the name of a decoder must be a str"),
         ({"x": 3}, [""], TypeError, "decoder 'x' is int, not a function"),
         ({"x": partial(sample, seed=1)}, [""], ValueError, "the same dice at every prompt"),
         ({"x": lambda *a, **k: "text"}, [""], TypeError, "decoder 'x' returned str, not a Result"),
@@ -274,6 +275,15 @@ def test_a_continuation_may_change_the_last_word_of_the_prompt():
 def test_what_cannot_be_judged_is_refused_in_words(decoders, prompts, error, message):
     with pytest.raises(error, match=re.escape(message)):
         evaluate(GrammarModel(miniature_grammar), decoders, prompts, miniature_grammar)
+
+
+def test_the_model_alone_is_not_enough_to_judge():
+    bare = Lunsformter(LunsformterConfig(vocab_size=300, dim=16, num_heads=2))
+    words = "lm must be a LunsformterModel, not Lunsformter: pass lm itself, not lm.model"
+    with pytest.raises(TypeError, match=words):
+        evaluate(bare, {"greedy": greedy}, [""], miniature_grammar)
+    with pytest.raises(TypeError, match=words):
+        word_log_probs(bare, ["how are you"])
 
 
 def test_an_unknown_decoder_is_named_with_the_known_ones():

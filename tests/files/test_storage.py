@@ -93,8 +93,10 @@ def test_a_foreign_or_a_newer_file(tmp_path):
 def test_missing_file_and_folders(tmp_path):
     with pytest.raises(FileNotFoundError, match="no saved model at .*nothing"):
         load_arrays(tmp_path / "nothing")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match="is a folder, not the file of a saved model: ch"):
         load_arrays(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no cake at .*nothing: bake one"):
+        load_arrays(tmp_path / "nothing", "cake", "bake one")
     save_arrays(tmp_path / "new" / "folder" / "x", ARRAYS, {})
     assert load_arrays(tmp_path / "new" / "folder" / "x")
 

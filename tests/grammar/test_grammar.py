@@ -457,3 +457,17 @@ def test_command_line(tmp_path, capsys, monkeypatch):
         encoding="utf-8"
     ).splitlines() == miniature_grammar.corpus(5, 0)
     assert "small.txt" in capsys.readouterr().out
+
+
+def test_the_corpora_are_written_into_a_folder_that_is_there_or_a_sentence_says_so(
+    tmp_path, capsys
+):
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    for folder in (str(tmp_path / "missing"), str(tmp_path / "file"), ""):
+        with pytest.raises(SystemExit, match=r"lunsedu\.grammar: there is no folder '.*make it"):
+            main(["--write", folder])
+        assert capsys.readouterr().out == ""
+    (tmp_path / "stories.txt").mkdir()  # stands in the way
+    with pytest.raises(SystemExit, match=r"lunsedu\.grammar: .*stories\.txt"):
+        main(["--write", str(tmp_path)])
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"

@@ -92,3 +92,19 @@ def test_what_cannot_be_patched_is_refused(lm, pair):
     for layer, head, message in ((2, 0, "no layer 2"), (0, 2, "no head 2")):
         with pytest.raises(ValueError, match=message):
             head_taken_out(a, layer, head)
+
+
+def test_lm_and_its_model_are_told_apart(lm, pair):
+    for call in (
+        lambda: activations(lm, pair.ids[None]),
+        lambda: patched(lm, pair.ids[None], {}),
+        lambda: patching_effects(lm, pair, "mlp"),
+    ):
+        with pytest.raises(TypeError, match="not LunsformterModel: pass lm.model$"):
+            call()
+    with pytest.raises(TypeError, match="not Lunsformter: pass lm itself, not lm.model$"):
+        prompt_pair(lm.model, *PROMPTS)
+    with pytest.raises(TypeError, match="a must be what activations.* returns, not Lunsformter"):
+        head_taken_out(lm.model, 0, 0)
+    with pytest.raises(TypeError, match="pair must be what prompt_pair.* returns, not tuple"):
+        patching_effects(lm.model, PROMPTS, "mlp")

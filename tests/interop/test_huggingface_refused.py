@@ -142,3 +142,7 @@ def test_a_file_in_the_place_of_a_folder(tmp_path):
         from_pretrained(tmp_path / "model.gguf")
     with pytest.raises(FileNotFoundError, match="there is no file"):
         from_gguf(tmp_path / "other.gguf")
+    with pytest.raises(FileNotFoundError, match="is a folder: give the .gguf file in it"):
+        from_gguf(tmp_path)
+    with pytest.raises(ValueError, match="file must be the name of a file or folder, not ''"):
+        from_gguf("")

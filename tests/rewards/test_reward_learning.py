@@ -202,12 +202,37 @@ def test_a_reward_that_is_no_number_is_told_with_its_text(lm, paid):
         next(learning)
 
 
+@pytest.mark.parametrize("paid", [None, [1.0], np.array([1.0, 2.0]), {}, 1j])
+def test_a_reward_that_is_forgotten_or_no_number_gets_a_sentence(lm, paid):
+    words = r"the reward of 'say.*reward\(text\) must return a finite number, such as 1.0"
+    words += "; a function that ends without return gives None$" if paid is None else "$"
+    learning = learn_from_rewards(lm, ["say"], lambda text: paid, **SETTINGS)
+    with pytest.raises(ValueError, match=words):
+        next(learning)
+
+
+@pytest.mark.parametrize("paid", [1, True, np.float32(1), np.int64(1), np.array(1.0)])
+def test_any_single_number_may_be_a_reward(lm, paid):
+    learning = learn_from_rewards(lm, ["say"], lambda text: paid, **SETTINGS)
+    assert next(learning).reward == 1.0
+
+
+def test_the_model_alone_cannot_try_answers(lm, tmp_path):
+    words = "lm must be a LunsformterModel, not Lunsformter: pass lm itself, not lm.model"
+    with pytest.raises(TypeError, match=words):
+        learn_from_rewards(lm.model, ["say"], likes_no)
+    with pytest.raises(TypeError, match=words):
+        RewardLearning.resume(tmp_path / "l", lm.model, likes_no, 1)
+
+
 def test_files_that_are_something_else_are_refused(lm, tmp_path):
     lm.save(tmp_path / "m")
     with pytest.raises(ValueError, match="no learning from rewards"):
         RewardLearning.resume(tmp_path / "m.safetensors", lm, likes_no, 1)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"no saved learning at .*learning\.save\(path\)"):
         RewardLearning.resume(tmp_path / "nowhere", lm, likes_no, 1)
+    with pytest.raises(FileNotFoundError, match=r"a folder.*of a saved learning: .*learning\.save"):
+        RewardLearning.resume(tmp_path, lm, likes_no, 1)
 
 
 def test_an_answer_is_what_the_judge_reads(lm):

@@ -132,10 +132,14 @@ def test_two_monitors_do_not_train_one_model():
 
 
 def test_monitor_shows_errors_of_settings_and_of_training(monkeypatch):
-    monitor = training_monitor(fresh(), epochs=2, colour="red")
-    monitor.start_button.click()
-    assert "'colour' is no setting of fit()" in Page(monitor.notice.value).text
-    assert monitor.state.status == "ready"
+    lm = fresh()
+    kept = lm.settings
+    with pytest.raises(TypeError, match=r"'colour' is no setting of fit\(\)"):
+        training_monitor(lm, epochs=2, colour="red")
+    with pytest.raises(ValueError, match="lr must be"):
+        training_monitor(lm, epochs=2, lr=-1)
+    training_monitor(lm, epochs=2, lr=0.01)  # waits for its button: nothing is changed yet
+    assert lm.settings == kept
 
     lm = fresh()
     monitor = training_monitor(lm, epochs=2)
@@ -151,6 +155,12 @@ def test_monitor_needs_data_and_epochs(lm):
         training_monitor(LunsformterModel.from_parts(lm.model, lm.tokenizer))
     with pytest.raises(ValueError, match="whole number"):
         training_monitor(fresh(), epochs=-1)
+    with pytest.raises(TypeError, match="prompt must be a str, not int"):
+        training_monitor(fresh(), prompt=5)
+    with pytest.raises(ValueError, match="max_tokens must be a whole number"):
+        training_monitor(fresh(), max_tokens="x")
+    with pytest.raises(TypeError, match="pass lm itself, not lm.model"):
+        training_monitor(fresh().model)
 
 
 def test_a_new_prompt_begins_new_samples():

@@ -111,6 +111,13 @@ def test_prompts_that_are_typed_reach_the_page_and_errors_are_sentences(lm):
     assert shell.notice.value == "" and shell.page.value in pages
 
 
+def test_arguments_are_asked_before_boxes_are_built(lm):
+    with pytest.raises(TypeError, match="other must be a str, not int: 5"):
+        patching_grid(lm, "good day", 5)
+    with pytest.raises(TypeError, match="pass lm itself, not lm.model"):
+        patching_grid(lm.model, *PATCHED)
+
+
 def test_too_many_places_are_refused(lm, monkeypatch):
     monkeypatch.setattr(patching, "MAX_PLACES", 3)
     with pytest.raises(ValueError, match="there are 4 tokens, and the grid shows at most 3"):

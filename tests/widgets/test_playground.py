@@ -8,7 +8,7 @@ from pages import Page, fresh, without_time
 from lunsedu import LunsformterModel
 from lunsedu.decoding import SCORES
 from lunsedu.decoding.tree_and_race import tree_nodes
-from lunsedu.widgets import attention_viewer, insideout_race, playground
+from lunsedu.widgets import attention_viewer, insideout_race, playground, tokenizer_explorer
 from lunsedu.widgets import widgets as lunsedu_widgets
 from lunsedu.widgets.widgets import MAX_CANDIDATES, MAX_NEW_TOKENS, playground_view
 
@@ -137,3 +137,35 @@ def test_moving_the_step_runs_no_model(lm):
     assert counted.runs == 1
     shell.set(prompt="how")
     assert counted.runs == 2
+
+
+@pytest.mark.parametrize(
+    ("widget", "arguments", "error", "message"),
+    [
+        (playground, dict(prompt=5), TypeError, "prompt must be a str, not int: 5"),
+        (playground, dict(candidates="x"), ValueError, "candidates must be a whole number"),
+        (playground, dict(candidates=0), ValueError, "whole number of at least 1, not 0"),
+        (playground, dict(new_tokens=2.5), ValueError, "new_tokens must be a whole number"),
+        (insideout_race, dict(prompt=5), TypeError, "prompt must be a str, not int: 5"),
+        (insideout_race, dict(score="x"), ValueError, "score must be 'arithmetic'"),
+        (insideout_race, dict(max_tokens=None), ValueError, "max_tokens must be a whole"),
+        (insideout_race, dict(num_candidates=0), ValueError, "num_candidates must be a whole"),
+        (attention_viewer, dict(text=5), TypeError, "text must be a str, not int: 5"),
+    ],
+)
+def test_arguments_are_asked_before_boxes_are_built(lm, widget, arguments, error, message):
+    with pytest.raises(error, match=message):
+        widget(lm, **arguments)
+
+
+@pytest.mark.parametrize("widget", [insideout_race, attention_viewer])
+def test_the_model_alone_is_not_enough_for_a_widget(lm, widget):
+    with pytest.raises(TypeError, match="lm must be a LunsformterModel, not Lunsformter: pass lm"):
+        widget(lm.model)
+
+
+def test_the_explorer_wants_the_tokenizer_alone(lm):
+    with pytest.raises(TypeError, match="must be a Tokenizer, not LunsformterModel: pass lm.token"):
+        tokenizer_explorer(lm)
+    with pytest.raises(TypeError, match="text must be a str"):
+        tokenizer_explorer(lm.tokenizer, text=5)

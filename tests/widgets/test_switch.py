@@ -79,3 +79,18 @@ def test_what_does_not_belong_together_is_refused(lm):
         adapter_switch(lm, {"sea": LowRank(fresh().model)}, "good")
     with pytest.raises(ValueError, match="give the adapter another"):
         adapter_switch(lm, {PLAIN_NAME: LowRank(lm.model)}, "good")
+    with pytest.raises(TypeError, match="pass lm itself, not lm.model"):
+        adapter_switch(lm.model, {"sea": LowRank(lm.model)}, "good")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (dict(prompt=5), TypeError, "prompt must be a str, not int: 5"),
+        (dict(candidates="x"), ValueError, "candidates must be a whole number"),
+        (dict(new_tokens=None), ValueError, "new_tokens must be a whole number"),
+    ],
+)
+def test_arguments_are_asked_before_boxes_are_built(lm, arguments, error, message):
+    with pytest.raises(error, match=message):
+        adapter_switch(lm, {"sea": LowRank(lm.model)}, **{"prompt": "good", **arguments})
