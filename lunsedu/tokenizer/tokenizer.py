@@ -29,9 +29,9 @@ from lunsedu.tokenizer.pretokenizer import OUR_PRE_TOKENIZER, read_rules, splitt
 SPECIAL_TOKENS = ("<|pad|>", "<|bos|>", "<|eos|>")
 SMALLEST_VOCAB = 256 + len(SPECIAL_TOKENS)
 
+OUR_RULES = read_rules(OUR_PRE_TOKENIZER)
 PATIENCE = 1.0  # seconds before training shows a progress bar
 LONG_WORD = 64  # ids; from this length on a word is merged with a heap
-LONGEST_LOOPED = 2**10  # bytes; up to here compiled loops that have no heap are quicker
 CACHED_WORDS = 2**16  # encode remembers so many words, then starts to remember anew
 CACHED_WORD_LENGTH = 128  # characters; longer words hardly come twice
 
@@ -99,6 +99,7 @@ class Tokenizer:
         self._table, self._ids = table, ids = tokenizer_json.byte_tables(parts)
         self._byte_ids = [ids.get(bytes([byte])) for byte in range(256)]
         self._rules = read_rules(parts["pre_tokenizer"])
+        self._cuts_as_ours = self._rules == OUR_RULES and not parts["ignore_merges"]
         self._added = AddedTokens(parts["added"], parts["special_ids"], parts["second_ids"])
         self.merges = parts["merges"]
         self._merge_table = {}  # pair -> (rank, new id)
@@ -218,6 +219,10 @@ class Tokenizer:
 
     def _add_plain(self, text, ids):
         """Add the ids of a text without added tokens to a list."""
+        if is_compiled() and self._cuts_as_ours and text.isascii():
+            if found := self._in_loops.text(text.encode("ascii")):
+                ids += found
+                return
         cache = self._cache
         for word in self._split_plain(text):
             ids += cache.get(word) or self._encode_word(word)
@@ -240,13 +245,12 @@ class Tokenizer:
         return ids
 
     def _merge_learned(self, word_bytes):
-        if is_compiled() and len(word_bytes) <= LONGEST_LOOPED:
-            if ids := self._merge_in_loops(word_bytes):  # [] if it has no token for a byte
-                return ids
+        if is_compiled() and (ids := self._in_loops(word_bytes)):
+            return ids
         return self._merge(word_bytes, self._merge_table)
 
     @cached_property
-    def _merge_in_loops(self):
+    def _in_loops(self):
         from lunsedu.tokenizer.loops import WordMerger  # late: it opens numba, an extra
 
         return WordMerger(self._byte_ids, self._merge_table)
@@ -437,14 +441,14 @@ def _pair_of_ids(rank, merge):
 def _learning():
     if not is_compiled():
         return train_merges
-    from lunsedu.tokenizer.loops import learn_merges
+    from lunsedu.tokenizer.learning_loops import learn_merges
 
     return learn_merges
 
 
 def _count_words(texts_and_counts):
     """Return how often each word occurs in texts, given as pairs (text, how often it occurs)."""
-    split = splitter(read_rules(OUR_PRE_TOKENIZER))
+    split = splitter(OUR_RULES)
     word_counts = Counter()
     for text, count in texts_and_counts:
         words = split(text)

@@ -7,6 +7,7 @@ from pydoc_data.topics import topics  # much English, in every Python
 
 import numpy as np
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 from some_texts import CHAT, TEXTS, quick
@@ -14,9 +15,10 @@ from some_texts import CHAT, TEXTS, quick
 from lunsedu import use_compiled
 from lunsedu.tokenizer import Tokenizer
 from lunsedu.tokenizer.bpe import merge_long_word, train_merges
+from lunsedu.tokenizer.pretokenizer import WORD_PATTERN
 
 pytest.importorskip("numba")
-from lunsedu.tokenizer import loops  # noqa: E402
+from lunsedu.tokenizer import learning_loops, loops  # noqa: E402
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def compiled():
 @quick
 @given(st.dictionaries(st.text("aab é", max_size=15), st.integers(1, 5), max_size=9))
 def test_the_same_merges_for_any_words(word_counts):
-    assert loops.learn_merges(word_counts, 40) == train_merges(word_counts, 40)
+    assert learning_loops.learn_merges(word_counts, 40) == train_merges(word_counts, 40)
 
 
 def test_the_same_merges_until_no_pair_occurs_twice():
@@ -40,25 +42,25 @@ def test_the_same_merges_until_no_pair_occurs_twice():
     word_counts = Counter(Tokenizer().split(text + "a" * 200 + "日本" * 70))
     merges = train_merges(word_counts, 10**6)
     assert len(merges) > 1000
-    assert loops.learn_merges(word_counts, 10**6) == merges
-    assert loops.learn_merges(word_counts, 17) == merges[:17]
+    assert learning_loops.learn_merges(word_counts, 10**6) == merges
+    assert learning_loops.learn_merges(word_counts, 17) == merges[:17]
 
 
 @pytest.mark.parametrize("word_counts", [{}, {"": 3}, {"a": 9}, {"ab": 1}, {"ab": 2}, {"aaa": 1}])
 def test_few_words_and_short_ones(word_counts):
-    assert loops.learn_merges(word_counts, 9) == train_merges(word_counts, 9)
+    assert learning_loops.learn_merges(word_counts, 9) == train_merges(word_counts, 9)
 
 
 def test_it_tells_after_each_merge_and_can_be_stopped():
     told = []
-    merges = loops.learn_merges({"aaabdaaabac": 1}, 9, tick=lambda: told.append(1))
+    merges = learning_loops.learn_merges({"aaabdaaabac": 1}, 9, tick=lambda: told.append(1))
     assert len(told) == len(merges) == 3
 
     def stop():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        loops.learn_merges({"aaabdaaabac": 1}, 9, tick=stop)
+        learning_loops.learn_merges({"aaabdaaabac": 1}, 9, tick=stop)
 
 
 # --- merging -------------------------------------------------------------------------------------
@@ -84,6 +86,7 @@ def test_a_byte_without_an_id_gives_nothing():
     byte_ids = [None if byte == 98 else byte for byte in range(256)]
     merge = loops.WordMerger(byte_ids, {(97, 97): (0, 256)})
     assert merge(b"aac") == [256, 99] and merge(b"aab") == [] and merge(b"") == []
+    assert merge.text(b"aac aa") == [256, 99, 32, 256] and merge.text(b"aac b c") == []
     assert loops.WordMerger(range(256), {})(b"ab") == [97, 98]
 
 
@@ -92,15 +95,67 @@ def test_all_bytes_must_be_told_of():
         loops.WordMerger(range(255), {})
 
 
+# --- cutting -------------------------------------------------------------------------------------
+
+ascii_texts = st.text(st.characters(max_codepoint=127)) | st.text(" '\n\t\x1csdmtlvre1a._")
+
+
+@quick
+@given(ascii_texts)
+def test_a_text_is_cut_as_the_pattern_cuts_it(text):
+    words, at = [], 0
+    while at < len(text):
+        end = int(loops._word_end(text.encode(), at))
+        words.append(text[at:end])
+        at = end
+    assert words == regex.findall(WORD_PATTERN, text)
+
+
+@pytest.mark.parametrize("code", range(128))
+def test_each_sign_of_ascii(chat, code):
+    table = chat._merge_table
+    for text in (
+        chr(code),
+        f"a{chr(code)}b",
+        f"  {chr(code)} 1",
+        f"{chr(code)}'s",
+        f"'{chr(code)}",
+    ):
+        wanted = [
+            token_id
+            for word in regex.findall(WORD_PATTERN, text)
+            for token_id in merge_long_word(list(word.encode()), table)
+        ]
+        assert loops.WordMerger(range(256), table).text(text.encode()) == wanted
+
+
+@quick
+@given(ascii_texts)
+def test_the_same_ids_for_any_text(chat, text):
+    use_compiled()
+    try:
+        found = chat.encode(text)
+    finally:
+        use_compiled(False)
+    assert found == chat.encode(text)
+
+
+def test_a_long_word_is_left_to_the_heap():
+    merge = loops.WordMerger(range(256), {(97, 97): (0, 256)})
+    longest = b"a" * loops.LONGEST
+    assert merge(longest) == [256] * (loops.LONGEST // 2) == merge.text(longest)
+    assert merge(longest + b"a") == [] == merge.text(b"b " + longest + b"a c")
+
+
 # --- the tokenizer -------------------------------------------------------------------------------
 
 
 def test_a_tokenizer_with_loops_is_the_same(chat, compiled, monkeypatch):
     asked = Counter()
-    for name in ("learn_merges", "WordMerger"):
-        real = getattr(loops, name)
+    for module, name in ((learning_loops, "learn_merges"), (loops, "WordMerger")):
+        real = getattr(module, name)
         monkeypatch.setattr(
-            loops, name, lambda *a, real=real, **b: asked.update([real.__name__]) or real(*a, **b)
+            module, name, lambda *a, real=real, **b: asked.update([real.__name__]) or real(*a, **b)
         )
     learned = Tokenizer.train(CHAT * 3, vocab_size=330)
     assert learned == chat
