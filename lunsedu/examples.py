@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lunsedu import checks
 from lunsedu.files.terminal import print_every_character
 
 if TYPE_CHECKING:
@@ -47,6 +46,8 @@ def data_path(name: str) -> Path:
     >>> data_path("chat_data.txt").name
     'chat_data.txt'
     """
+    from lunsedu import checks  # late: a build of the package opens this file without numpy
+
     checks.path(name, "name")
     here = Path.cwd()
     for folder in (PACKAGE.parent, here, *here.parents, WHEEL_FILES):

@@ -153,6 +153,14 @@ def test_the_readmes_sample_runs(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "my_model.safetensors").is_file()
 
 
+def test_a_build_needs_nothing_but_setuptools():
+    needed = {r.partition("[")[0].partition(">")[0] for r in PYPROJECT["build-system"]["requires"]}
+    assert needed == {"setuptools"}
+    foreign = sorted(requirements(PYPROJECT["project"]["dependencies"]))
+    code = f"import sys; sys.modules |= dict.fromkeys({foreign}); import notebooks.into_wheel"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
 def test_importing_the_package_loads_nothing_heavy():
     code = "import lunsedu, sys; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
