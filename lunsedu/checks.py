@@ -121,9 +121,7 @@ def model(value: Any, needs: Iterable[str] = LUNSFORMTER) -> None:
     Traceback (most recent call last):
     TypeError: model must be a Lunsformter, not str
     """
-    if not _has(value, needs):
-        hint = ": pass lm.model" if _has(value, ["model"]) else ""
-        raise TypeError(f"model must be a Lunsformter, not {type(value).__name__}{hint}")
+    _need(value, needs, "model must be a Lunsformter", ["model"], "pass lm.model")
 
 
 def language_model(value: Any, needs: Iterable[str] = ("model", "tokenizer")) -> None:
@@ -133,9 +131,8 @@ def language_model(value: Any, needs: Iterable[str] = ("model", "tokenizer")) ->
     Traceback (most recent call last):
     TypeError: lm must be a LunsformterModel, not str
     """
-    if not _has(value, needs):
-        hint = ": pass lm itself, not lm.model" if _has(value, LUNSFORMTER) else ""
-        raise TypeError(f"lm must be a LunsformterModel, not {type(value).__name__}{hint}")
+    remedy = "pass lm itself, not lm.model"
+    _need(value, needs, "lm must be a LunsformterModel", LUNSFORMTER, remedy)
 
 
 def tokenizer(value: Any, needs: Iterable[str] = ("encode_prompt", "decode")) -> None:
@@ -145,9 +142,14 @@ def tokenizer(value: Any, needs: Iterable[str] = ("encode_prompt", "decode")) ->
     Traceback (most recent call last):
     TypeError: tokenizer must be a Tokenizer, not str
     """
+    _need(value, needs, "tokenizer must be a Tokenizer", ["tokenizer"], "pass lm.tokenizer")
+
+
+def _need(value, needs, expected, mistaken, remedy):
+    """Raise TypeError unless `value` has what it needs; what has `mistaken` is a known mistake."""
     if not _has(value, needs):
-        hint = ": pass lm.tokenizer" if _has(value, ["tokenizer"]) else ""
-        raise TypeError(f"tokenizer must be a Tokenizer, not {type(value).__name__}{hint}")
+        hint = f": {remedy}" if _has(value, mistaken) else ""
+        raise TypeError(f"{expected}, not {type(value).__name__}{hint}")
 
 
 def _has(value, names):

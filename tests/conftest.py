@@ -7,7 +7,7 @@ import matplotlib
 import pytest
 from pages import TEXTS
 
-from lunsedu import LunsDataset, LunsformterModel
+from lunsedu import LunsDataset, LunsformterModel, use_compiled
 
 # Plugins and benchmarks are no modules with examples in their docstrings.
 collect_ignore_glob = ["conftest.py", "*/conftest.py", "benchmarks/*"]
@@ -71,3 +71,12 @@ def lm():
     model = LunsformterModel(dataset, dim=16, hidden_dim=32, num_layers=2, num_heads=2, seed=3)
     model.fit(epochs=60, verbose=False, lr=0.01)
     return model
+
+
+@pytest.fixture
+def compiled():
+    """While a test runs, loops are compiled."""
+    pytest.importorskip("numba")
+    use_compiled()
+    yield
+    use_compiled(False)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lunsedu import layers
-from lunsedu.model import Lunsformter, LunsformterConfig, use_compiled
+from lunsedu.model import Lunsformter, LunsformterConfig
 from lunsedu.model.fast import few_rows, step, threads
 
 CASES = {
@@ -60,14 +60,6 @@ def everything_is_large(request, monkeypatch):
 @pytest.mark.parametrize("B", [1, 2, 5, few_rows.MANY_ROWS])
 def test_large_models_give_the_same_numbers_on_any_number_of_cores(case, B, everything_is_large):
     check_steps(make(np.float64, **CASES[case]), B, atol=1e-10)
-
-
-@pytest.fixture
-def compiled():
-    pytest.importorskip("numba")
-    use_compiled()
-    yield
-    use_compiled(False)
 
 
 @pytest.mark.parametrize("case", CASES)

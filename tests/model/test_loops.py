@@ -15,13 +15,6 @@ pytest.importorskip("numba")
 from lunsedu.model.fast import loops  # noqa: E402
 
 
-@pytest.fixture
-def compiled():
-    use_compiled()
-    yield
-    use_compiled(False)
-
-
 def normal(*shape, seed=0, size=1.0):
     return (size * np.random.default_rng(seed).standard_normal(shape)).astype(np.float32)
 

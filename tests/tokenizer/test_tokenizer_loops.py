@@ -20,14 +20,6 @@ from lunsedu.tokenizer.pretokenizer import WORD_PATTERN
 pytest.importorskip("numba")
 from lunsedu.tokenizer import learning_loops, loops  # noqa: E402
 
-
-@pytest.fixture
-def compiled():
-    use_compiled()
-    yield
-    use_compiled(False)
-
-
 # --- learning ------------------------------------------------------------------------------------
 
 
