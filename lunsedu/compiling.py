@@ -9,6 +9,11 @@ machine that has made the same choice; a tokenizer's ids and merges are the same
 What is not here: the loops (tokenizer/loops.py, model/fast/).
 """
 
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
 _wanted = False
 
 
@@ -26,7 +31,22 @@ def use_compiled(wanted: bool = True) -> None:
     global _wanted
     if wanted:
         _try_numba()
+        forget_outdated(Path(__file__).parent)
     _wanted = bool(wanted)
+
+
+def forget_outdated(folder: Path) -> None:
+    """Remove what numba kept for loops under `folder` before a file beside them was last changed.
+
+    numba itself looks at the file of a function, not at those of the functions that it calls: after
+    an update of one of these it would go on with the old code inside the unchanged function. (With
+    NUMBA_CACHE_DIR set, what it keeps lies elsewhere, and is not looked at.)
+    """
+    for index in folder.glob("**/__pycache__/*.nbi"):
+        with suppress(OSError):  # another process was faster, or the folder can't be written into
+            sources = index.parent.parent.glob("*.py")
+            if index.stat().st_mtime < max((s.stat().st_mtime for s in sources), default=0):
+                index.unlink()
 
 
 def is_compiled() -> bool:

@@ -55,6 +55,7 @@ def test_every_module_can_be_opened_without_extras():
     needing_numba = {
         "lunsedu.model.fast.loops",
         "lunsedu.model.fast.step_loops",
+        "lunsedu.model.fast.tile",
         "lunsedu.tokenizer.learning_loops",
         "lunsedu.tokenizer.loops",
     }

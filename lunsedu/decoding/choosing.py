@@ -36,9 +36,9 @@ def likeliest(repetition_penalty: float) -> Callable[[Place, int, Path], int]:
 
 def penalised_logits(logits: np.ndarray, path: Path, penalty: float) -> np.ndarray:
     """Return logits [V] with those of the path's own tokens lowered (see `insideout`)."""
-    if penalty == 1.0 or path.length == 0:
+    if penalty == 1.0 or not path.tokens:
         return logits
-    repeated = np.unique(path.tokens())
+    repeated = np.unique(path.tokens)
     old = logits[repeated]
     logits = logits.copy()
     logits[repeated] = np.where(old > 0, old / penalty, old * penalty)

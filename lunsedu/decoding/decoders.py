@@ -184,13 +184,13 @@ def insideout(
             trunk = trunk.extend(place, 0, token)
             if run.is_over(trunk):
                 return run.result([trunk], "InsideOut", score, verbose=verbose)
-            place = run.step([token], cache)
+            place = run.step([trunk], cache)
     logits = penalised_logits(place.logits[0], trunk, check_penalty(repetition_penalty))  # [V]
     starts = [trunk.extend(place, 0, token) for token in strongest(logits, num_candidates)]
-    starts = [s for s in starts if s.prob >= min_start_ratio * starts[0].prob]
+    starts = [s for s in starts if s.probs[-1] >= min_start_ratio * starts[0].probs[-1]]
     paths = _expand(run, starts, cache.select([0] * len(starts)), choose)
     return run.result(
-        paths, "InsideOut", score, prefer_finished, fork=trunk.length, verbose=verbose
+        paths, "InsideOut", score, prefer_finished, fork=len(trunk.tokens), verbose=verbose
     )
 
 
@@ -216,7 +216,6 @@ def _expand(run, paths, cache, choose):
             if not rows:
                 return over
             paths, cache = [paths[i] for i in rows], cache.select(rows)
-        place = run.step([path.token for path in paths], cache)
-        paths = [
-            path.extend(place, row, choose(place, row, path)) for row, path in enumerate(paths)
-        ]
+        place = run.step(paths, cache)
+        for row, path in enumerate(paths):
+            path.grow(place, row, choose(place, row, path))

@@ -6,13 +6,13 @@ and the cache's `select`, so that anything that can do these (a table, a grammar
     run = Run(model, prompt_ids, max_tokens)    # checks; run.limit new tokens at most
     place, cache = run.prefill()                # reads the prompt
     path = run.root.extend(place, 0, token)     # the first new token
-    place = run.step([path.token], cache)       # reads it: what may come next?
+    place = run.step([path], cache)             # reads it: what may come next?
+    path.grow(place, 0, token)                  # and so on
     run.result([path], "greedy", "arithmetic")
 """
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -24,9 +24,11 @@ from lunsedu import checks
 from lunsedu.decoding.place import Place
 from lunsedu.decoding.result_text import trace
 from lunsedu.decoding.results import Candidate, Result
-from lunsedu.decoding.scores import score_tokens
+from lunsedu.decoding.scores import score_of
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from lunsedu.model.config import LunsformterConfig
     from lunsedu.tokenizer.tokenizer import Tokenizer
 
@@ -80,40 +82,28 @@ def never_next(config: LunsformterConfig) -> list[int]:
 
 
 class Path:
-    """A candidate while it grows: its last token, what else was possible there, the path before."""
+    """A candidate while it grows: its tokens, their probabilities, what else was possible there."""
 
-    __slots__ = ("parent", "token", "prob", "look_back", "length", "total_prob", "total_log")
+    __slots__ = ("tokens", "probs", "look_backs")
 
-    def __init__(
-        self,
-        parent: Path | None = None,
-        token: Any = None,
-        prob: float = 1.0,
-        look_back: Callable | None = None,
-    ) -> None:
-        self.parent, self.token, self.prob, self.look_back = parent, token, prob, look_back
-        if parent is None:
-            self.length, self.total_prob, self.total_log = 0, 0.0, 0.0
-        else:
-            self.length = parent.length + 1
-            self.total_prob = parent.total_prob + prob
-            self.total_log = parent.total_log + (math.log(prob) if prob > 0 else -math.inf)
+    def __init__(self) -> None:
+        self.tokens: list[int] = []
+        self.probs: list[float] = []
+        self.look_backs: list[tuple[Callable, int]] = []
 
-    def extend(self, place: Place, row: int, token: int) -> Path:
-        """Return this path and one more token, chosen at `place` in `row`."""
-        token = int(token)
-        return Path(self, token, place.prob(row, token), place.look_back(row))
+    def grow(self, place: Place, row: int, token: int) -> None:
+        """Take one more token, chosen at `place` in `row`."""
+        self.tokens.append(int(token))
+        self.probs.append(place.prob(row, token))
+        self.look_backs.append(place.look_back(row))
 
-    def steps(self) -> list[Path]:
-        """Return the paths after the first, second, … last token, as a list."""
-        steps, path = [], self
-        while path.parent:
-            steps.append(path)
-            path = path.parent
-        return steps[::-1]
-
-    def tokens(self) -> list[int]:
-        return [step.token for step in self.steps()]
+    def extend(self, place: Place, row: int, token: int) -> Self:
+        """Return another path: this one and one more token. This one stays as it is."""
+        path = type(self)()
+        path.tokens, path.probs = self.tokens.copy(), self.probs.copy()
+        path.look_backs = self.look_backs.copy()
+        path.grow(place, row, token)
+        return path
 
 
 class Run:
@@ -185,9 +175,10 @@ class Run:
         cache = self.model.new_cache(1, ids.shape[1] + self.limit - 1)
         return self._forward(ids, cache, self.forbidden_first), cache
 
-    def step(self, tokens: Sequence[int], cache: Any) -> Place:
-        """Read one token in each row of the cache; return the next Place."""
-        return self._forward(np.array(tokens, dtype=np.int64)[:, None], cache, self.forbidden)
+    def step(self, paths: Sequence[Path], cache: Any) -> Place:
+        """Read the last token of each path into its row of the cache; return the next Place."""
+        ids = np.array([path.tokens[-1:] for path in paths], dtype=np.int64)  # [B, 1]
+        return self._forward(ids, cache, self.forbidden)
 
     def _forward(self, ids, cache, forbidden):
         self.forward_steps += 1
@@ -195,11 +186,12 @@ class Run:
         return Place(self.model.step(ids, cache), forbidden)
 
     def is_finished(self, path: Path) -> bool:
-        return path.length > 0 and path.token == self.config.eos_id
+        return path.tokens[-1:] == [self.config.eos_id]
 
     def is_over(self, path: Path) -> bool:
         """True when the path takes no further part: it reached <|eos|> or the last token."""
-        return path.length == self.limit or self.is_finished(path)
+        tokens = path.tokens
+        return len(tokens) == self.limit or (len(tokens) > 0 and tokens[-1] == self.config.eos_id)
 
     def result(
         self,
@@ -242,17 +234,15 @@ class Run:
         return result
 
     def _candidate(self, path, score, fork):
-        steps = path.steps()
-        probs = np.array([step.prob for step in steps])  # [T]
         return Candidate(
-            token_ids=[step.token for step in steps],
-            probs=probs,
-            score=score_tokens(probs, score),
+            token_ids=path.tokens.copy(),
+            probs=np.array(path.probs),  # [T]
+            score=score_of(path.probs, score),
             finished=self.is_finished(path),
-            start_prob=steps[fork].prob if steps else 1.0,
+            start_prob=path.probs[fork] if path.probs else 1.0,
             read=self._read,
             token_text=str if self.tokenizer is None else self.tokenizer.token_text,
-            look_back=lambda: [step.look_back() for step in steps],
+            look_back=lambda: [find(row) for find, row in path.look_backs],
         )
 
     def _read(self, ids):

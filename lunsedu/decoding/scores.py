@@ -1,5 +1,6 @@
 """From the probabilities of a candidate's tokens to one number: arithmetic, geometric, sum."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -60,5 +61,17 @@ def score_tokens(probs: np.ndarray, score: str) -> float:
     >>> score_tokens([0.5, 1.0], "arithmetic")
     0.75
     """
-    scores = running_scores(probs, score)
-    return float(scores[-1]) if len(scores) else (0.0 if score == "sum" else 1.0)
+    check_score(score)
+    return score_of(_checked(probs).tolist(), score)
+
+
+def score_of(probs: list[float], score: str) -> float:
+    """score_tokens() without its checks, for a list: each candidate comes here."""
+    total = 0.0  # in a loop: from Python 3.12 on, sum() rounds in another way than a running sum
+    if score == "arithmetic":
+        for prob in probs:
+            total += prob
+        return total / len(probs) if probs else 1.0
+    for prob in probs:  # a probability that underflowed to 0 has log -inf
+        total += math.log(prob) if prob > 0 else -math.inf
+    return total if score == "sum" else math.exp(total / max(len(probs), 1))

@@ -5,17 +5,19 @@ Import them from `lunsedu.decoding`, whose rules (start and end, ties, cost, err
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lunsedu import checks
 from lunsedu.decoding.place import strongest
-from lunsedu.decoding.run import Run
+from lunsedu.decoding.run import Path, Run
 from lunsedu.decoding.scores import check_score
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from lunsedu.decoding.place import Place
     from lunsedu.decoding.results import Result
     from lunsedu.decoding.run import Decodable
     from lunsedu.tokenizer.tokenizer import Tokenizer
@@ -54,7 +56,7 @@ def beam_search(
         return run.result([run.root], "beam search", score, verbose=verbose)
 
     place, cache = run.prefill()
-    beams, over = [run.root], []  # over: put aside
+    beams, over = [Branch()], []  # over: put aside
     while True:
         # The best num_beams overall are among the best num_beams of each beam.
         options = [
@@ -72,7 +74,7 @@ def beam_search(
             break
         beams = [path for _, path in options]
         cache = cache.select([row for row, _ in options])
-        place = run.step([beam.token for beam in beams], cache)
+        place = run.step(beams, cache)
     over = _best(run, over, num_beams, score, prefer_finished)
     return run.result(over, "beam search", score, prefer_finished, verbose=verbose)
 
@@ -105,7 +107,7 @@ def exhaustive(
         return run.result([run.root], "exhaustive search", score, verbose=verbose)
 
     best, seen = [], 0
-    pending = [([0], [run.root], None)]  # (rows of the parents' cache, paths, the parents' cache)
+    pending = [([0], [Branch()], None)]  # (rows of the parents' cache, paths, the parents' cache)
     while pending:
         rows, paths, parents = pending.pop()
         bar = _bar(run, best, num_candidates, score, prefer_finished)
@@ -117,7 +119,7 @@ def exhaustive(
             place, cache = run.prefill()
         else:
             cache = parents.select([rows[i] for i in keep])
-            place = run.step([path.token for path in paths], cache)
+            place = run.step(paths, cache)
         children = []
         for row, path in enumerate(paths):
             tokens = strongest(place.logits[row], place.logits.shape[1])
@@ -140,13 +142,31 @@ def exhaustive(
     return run.result(best, "exhaustive search", score, prefer_finished, verbose=verbose)
 
 
+class Branch(Path):
+    """A path that carries its sums along: a search compares far more paths than it keeps."""
+
+    __slots__ = ("total_prob", "total_log")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total_prob = self.total_log = 0.0
+
+    def extend(self, place: Place, row: int, token: int) -> Branch:
+        """Return another branch: this one and one more token."""
+        branch = super().extend(place, row, token)
+        prob = branch.probs[-1]
+        branch.total_prob = self.total_prob + prob
+        branch.total_log = self.total_log + (math.log(prob) if prob > 0 else -math.inf)
+        return branch
+
+
 def _total(path, score):
     """The number that ranks paths of equal length."""
     return path.total_prob if score == "arithmetic" else path.total_log
 
 
 def _score(path, score):
-    return _total(path, score) if score == "sum" else _total(path, score) / path.length
+    return _total(path, score) if score == "sum" else _total(path, score) / len(path.tokens)
 
 
 def _optimistic(run, path, score):
@@ -155,17 +175,16 @@ def _optimistic(run, path, score):
         return path.total_log
     if score == "geometric":  # compared as mean log-probability, which ranks the same
         return path.total_log / run.limit
-    return (path.total_prob + run.limit - path.length) / run.limit
+    return (path.total_prob + run.limit - len(path.tokens)) / run.limit
 
 
 def _order(run, path, score, prefer_finished):
     """Sort key of paths that are over: best first, as in Run.result."""
-    steps = path.steps()
     return (
         not (prefer_finished and run.is_finished(path)),
         -_score(path, score),
-        -steps[0].prob,
-        [step.token for step in steps],
+        -path.probs[0],
+        path.tokens,
     )
 
 

@@ -31,8 +31,13 @@ def test_slices_of_a_matrix_are_multiplied_where_they_lie():
         np.testing.assert_allclose(few_rows.matmul(values, part), values @ part, atol=1e-11)
 
 
-def test_small_products_go_the_plain_way():
-    assert not few_rows.is_slow(np.ones((5, 60)), np.asfortranarray(np.ones((60, 60))))
+@pytest.mark.parametrize("rows", range(1, few_rows.MANY_ROWS + 1))
+def test_small_matrices_need_not_be_cut(rows):
+    rng = np.random.default_rng(rows)
+    x, by_row = rng.standard_normal((rows, 60)), rng.standard_normal((60, 47))
+    for w in (by_row, np.asfortranarray(by_row)):
+        assert not few_rows.is_slow(x, w)
+        np.testing.assert_allclose(few_rows.matmul(x, w), x @ w, atol=1e-12)
 
 
 def test_rows_that_do_not_fit_the_matrix_are_refused():

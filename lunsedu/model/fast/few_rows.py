@@ -1,14 +1,14 @@
-"""A few rows times a large matrix, as fast as one core can fetch the matrix.
+"""A few rows times a matrix, as fast as one core can fetch the matrix.
 
-A step of five candidates multiplies five rows with every weight of the model. Nearly all its time
-goes into fetching the weights, once; the arithmetic could be done while they come. The matrix
-library isn't made for that: it first copies the matrix into an order in which thousands of rows
-would go fast, which costs several times more than the few rows do.
+A step of five candidates multiplies five rows with every weight of the model. The matrix library is
+made for thousands of rows: it first copies the matrix into an order in which those would go fast,
+and then works on eight rows, though there are five. For a single row it does neither. So the rows
+go one by one, in one call of numpy: `x[:, None] @ w` is a stack of N products of one row each.
 
-So the matrix is cut into blocks of columns that fit into the fastest memory, each small enough for
-the library to multiply it as it lies. That needs columns whose numbers lie together: the model
-stores its large matrices that way (`Lunsformter`), and the embedding lies so when it serves as the
-output.
+The rows of a large model would fetch the matrix from far away N times. So it is cut into blocks
+of columns that fit into fast memory, and all rows meet one block before the next is fetched. That
+needs columns whose numbers lie together: the model stores its large matrices that way
+(`Lunsformter`), and the embedding lies so when it serves as the output.
 
 Where compiled loops are wanted (forms.py), one loop does it: it reads each column once.
 
@@ -19,15 +19,16 @@ import numpy as np
 
 from lunsedu.model.fast.forms import compiled_step
 
-MANY_ROWS = 12  # from here on one product is as fast
-LARGE = 2**18  # numbers in a matrix that no longer fits into fast memory
-LONG = 2**17  # multiplications; smaller products the library does as the matrix lies
-COLUMNS = 128  # of w in a block
+FEW_ROWS = 5  # so many, one by one, are faster than one product
+MANY_ROWS = 12  # the same for a large matrix: from here on one product is as fast
+LARGE = 2**18  # numbers in a matrix that takes so long to fetch that two cores are faster than one
+LONG = 2**17  # numbers in a matrix that no longer fits into fast memory
+COLUMNS = 32  # of w in a block
 
 
 def is_slow(x: np.ndarray, w: np.ndarray) -> bool:
-    """True where the library would copy the matrix first, for x [N, in] @ w [in, out]."""
-    return 1 < len(x) < MANY_ROWS and len(x) * w.size >= LONG and w.strides[0] == w.itemsize
+    """True where w must be cut, and can be, for x [N, in] @ w [in, out]."""
+    return 1 < len(x) < MANY_ROWS and w.size >= LONG and w.strides[0] == w.itemsize
 
 
 def matmul(x: np.ndarray, w: np.ndarray) -> np.ndarray:
@@ -38,7 +39,7 @@ def matmul(x: np.ndarray, w: np.ndarray) -> np.ndarray:
     True
     """
     if not is_slow(x, w):
-        return x @ w
+        return (x[:, None] @ w)[:, 0] if 1 < len(x) <= FEW_ROWS else x @ w
     N, (inner, outer) = len(x), w.shape
     if x.shape[1] != inner:  # a compiled loop would read past the end of a row
         raise ValueError(f"rows of {x.shape[1]} numbers can't meet a matrix {w.shape}")
@@ -48,8 +49,9 @@ def matmul(x: np.ndarray, w: np.ndarray) -> np.ndarray:
         return y
     whole = outer - outer % COLUMNS
     y = np.empty((N, outer), np.result_type(x, w))
-    blocks = w.T[:whole].reshape(-1, COLUMNS, inner).swapaxes(1, 2)  # [blocks, in, COLUMNS]
-    y[:, :whole].reshape(N, -1, COLUMNS).swapaxes(0, 1)[...] = x @ blocks  # [blocks, N, COLUMNS]
+    blocks = w.T[:whole].reshape(-1, 1, COLUMNS, inner).swapaxes(2, 3)  # [blocks, 1, in, COLUMNS]
+    product = x[:, None] @ blocks  # [blocks, N, 1, COLUMNS]
+    y[:, :whole].reshape(N, -1, COLUMNS).swapaxes(0, 1)[...] = product[:, :, 0]
     if whole < outer:
-        y[:, whole:] = x @ w[:, whole:]
+        y[:, whole:] = (x[:, None] @ w[:, whole:])[:, 0]
     return y

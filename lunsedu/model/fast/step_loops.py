@@ -10,6 +10,7 @@ The tests hold the step with these loops against `Lunsformter.forward`.
 import numpy as np
 
 from lunsedu.model.fast.loops import compiled, exp, f32
+from lunsedu.model.fast.tile import multiply
 
 # --- a small model: all layers in one call --------------------------------------------------------
 
@@ -39,30 +40,27 @@ def read_one_token(
     heads = np.empty((B, (H + 2 * G) * K), x.dtype)
     wide = np.empty((B, 2 * F), x.dtype)
     hidden = np.empty((B, F), x.dtype)
-    scores = np.empty(start + 1, x.dtype)
+    scores = np.empty((B, H, start + 1), x.dtype)
     for i in range(L):
         _norm(x, norm1[i], eps, y)
-        _multiply(y, qkv[i], heads)
+        multiply(y, qkv[i], heads)
         for b in range(B):
             _turn(heads[b], cos, sin)
             for g in range(G):
                 for j in range(K):
                     keys[i, b, g, start, j] = heads[b, (H + g) * K + j]
                     values[i, b, g, start, j] = heads[b, (H + G + g) * K + j]
-            for h in range(H):
-                g, q = h * G // H, heads[b, h * K : (h + 1) * K]
-                to = y[b, h * K : (h + 1) * K]
-                _attend(q, keys[i, b, g], values[i, b, g], start + 1, scores, to)
-        _multiply(y, out[i], z)
+        _attend(heads, keys[i], values[i], scores, y)
+        multiply(y, out[i], z)
         for b in range(B):
             for d in range(D):
                 x[b, d] += z[b, d]
         _norm(x, norm2[i], eps, y)
-        _multiply(y, gate_up[i], wide)
+        multiply(y, gate_up[i], wide)
         for b in range(B):
             for f in range(F):
                 hidden[b, f] = wide[b, f] * wide[b, F + f] / (f32(1) + exp(-wide[b, f]))
-        _multiply(hidden, down[i], y)
+        multiply(hidden, down[i], y)
         for b in range(B):
             for d in range(D):
                 x[b, d] += y[b, d]
@@ -79,23 +77,16 @@ def logits_of(x: np.ndarray, gain: np.ndarray, eps: float, output: np.ndarray) -
 
 
 @compiled()
-def top_and_odds(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the largest of logits [B, V] and the sum of exp(logit - largest), both [B], float64.
-
-    NaN is the largest where any logit is NaN.
-    """
+def odds(logits: np.ndarray, top: np.ndarray) -> np.ndarray:
+    """Return the sum of exp(logit - top) over each row, [B] in float64; logits [B, V], top [B]."""
     B, V = logits.shape
-    top, odds = np.empty(B), np.empty(B)
+    sums = np.empty(B)
     for b in range(B):
-        largest = logits[b, 0]
+        total, highest = 0.0, top[b]
         for v in range(V):
-            largest = max(largest, logits[b, v])
-        total = 0.0
-        for v in range(V):
-            total += exp(logits[b, v] - largest)
-        odds[b] = total
-        top[b] = largest if total == total or largest == -np.inf else np.nan
-    return top, odds
+            total += exp(logits[b, v] - highest)
+        sums[b] = total
+    return sums
 
 
 @compiled()
@@ -111,23 +102,6 @@ def _norm(x, gain, eps, y):
 
 
 @compiled()
-def _multiply(x, w, y):
-    """y [B, out] = x [B, in] @ w [in, out]: along the rows of w, as they lie, four at a time."""
-    (B, inner), outer = x.shape, w.shape[1]
-    y[:] = f32(0)
-    fours = inner - inner % 4
-    for i in range(0, fours, 4):
-        for b in range(B):
-            x0, x1, x2, x3 = x[b, i], x[b, i + 1], x[b, i + 2], x[b, i + 3]
-            for o in range(outer):
-                y[b, o] += x0 * w[i, o] + x1 * w[i + 1, o] + x2 * w[i + 2, o] + x3 * w[i + 3, o]
-    for i in range(fours, inner):
-        for b in range(B):
-            for o in range(outer):
-                y[b, o] += x[b, i] * w[i, o]
-
-
-@compiled()
 def _turn(row, cos, sin):
     """Turn the queries and keys of one row [(H+2G)*K]."""
     turned, _, half = cos.shape
@@ -140,36 +114,38 @@ def _turn(row, cos, sin):
 
 
 @compiled()
-def _attend(q, keys, values, S, scores, y):
-    """y [K]: attention of one query [K], scaled already, over the first S keys and values.
+def _attend(heads, keys, values, scores, y):
+    """y [B, H*K]: attention of the queries at the start of heads [B, (H+2G)*K], scaled already.
 
-    In loops so small that each is done eight numbers at a time; scores has room for S numbers.
+    Over the first S of keys and values [B, G, capacity, K]; scores has room for [B, H, S].
     """
-    K = len(q)
-    for s in range(S):
-        score = f32(0)
-        for j in range(K):
-            score += q[j] * keys[s, j]
-        scores[s] = score
-    top = scores[0]
-    for s in range(S):
-        top = max(top, scores[s])
-    total = f32(0)
-    for s in range(S):
-        scores[s] = exp(scores[s] - top)
-        total += scores[s]
-    y[:] = f32(0)
-    fours = S - S % 4
-    for s in range(0, fours, 4):
-        s0, s1, s2, s3 = scores[s], scores[s + 1], scores[s + 2], scores[s + 3]
-        for j in range(K):
-            y[j] += s0 * values[s, j] + s1 * values[s + 1, j]
-            y[j] += s2 * values[s + 2, j] + s3 * values[s + 3, j]
-    for s in range(fours, S):
-        for j in range(K):
-            y[j] += scores[s] * values[s, j]
-    for j in range(K):
-        y[j] /= total
+    B, H, S = scores.shape
+    G, K = keys.shape[1], keys.shape[3]
+    for b in range(B):
+        for h in range(H):
+            q, of_head, found = heads[b, h * K : (h + 1) * K], keys[b, h * G // H], scores[b, h]
+            for s in range(S):
+                score = f32(0)
+                for j in range(K):
+                    score += q[j] * of_head[s, j]
+                found[s] = score
+            top = found[0]
+            for s in range(S):
+                top = max(top, found[s])
+            for s in range(S):
+                found[s] -= top
+    every = scores.reshape(-1)
+    for s in range(len(every)):  # in one loop, which is done eight numbers at a time
+        every[s] = exp(every[s])
+    for b in range(B):
+        for h in range(H):
+            total = f32(0)
+            for s in range(S):
+                total += scores[b, h, s]
+            for s in range(S):
+                scores[b, h, s] /= total
+            of_head = values[b, h * G // H, :S]
+            multiply(scores[b, h : h + 1], of_head, y[b : b + 1, h * K : (h + 1) * K])
 
 
 # --- a large model: each weight is fetched once ---------------------------------------------------
