@@ -1,7 +1,8 @@
 """What may come next: the logits of one step, ready to choose from."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -45,29 +46,34 @@ class Place:
     Probabilities are the model's own, over the whole vocabulary.
     """
 
-    def __init__(self, logits: np.ndarray, forbidden: Iterable[int]) -> None:
+    def __init__(self, logits: np.ndarray, forbidden: Sequence[int]) -> None:
+        self._given, self._forbidden = logits.copy(), forbidden  # [B, V]
         self.likeliest = logits.argmax(axis=-1).tolist()  # [B], a NaN's place where there is one
-        self.logits = np.array(logits, dtype=np.float64)  # [B, V], a copy
-        self._top = self._largest()  # [B]
+        self._top = self._largest(logits)  # [B]
         self._total = _odds(logits, self._top).tolist()  # [B]
-        for token in forbidden:
-            self.logits[:, token] = -np.inf
-        if any(token in self.likeliest for token in forbidden):
+        if not set(forbidden).isdisjoint(self.likeliest):
             self.likeliest = self.logits.argmax(axis=-1).tolist()
-            self._largest()
+            self._largest(self.logits)
         self._is_small = logits.shape[1] <= SMALL_VOCABULARY
         self._alternatives: dict[int, list[tuple[int, float]]] = {}
 
-    def _largest(self):
+    @cached_property
+    def logits(self) -> np.ndarray:
+        """Made when somebody asks: those who always take the likeliest never do."""
+        logits = self._given.astype(np.float64)  # [B, V]
+        logits[:, self._forbidden] = -np.inf
+        return logits
+
+    def _largest(self, logits):
         """Return the logit of the likeliest token in each row; ValueError if it is not finite."""
-        top = [self.logits.item(row, token) for row, token in enumerate(self.likeliest)]
+        top = [logits.item(row, token) for row, token in enumerate(self.likeliest)]
         if not all(map(math.isfinite, top)):
             _refuse(top)
         return top
 
     def prob(self, row: int, token: int) -> float:
         """Return the probability of a token that may come next in this row."""
-        return math.exp(self.logits.item(row, token) - self._top[row]) / self._total[row]
+        return math.exp(self._given.item(row, token) - self._top[row]) / self._total[row]
 
     def alternatives(self, row: int) -> list[tuple[int, float]]:
         """Return [(id, probability), …] of the strongest tokens in this row, strongest first."""

@@ -51,8 +51,9 @@ class FastStep:
         self.embedding = weights["embedding"]  # [V, D]
         self.final_norm = weights["final_norm"]  # [D]
         self.output = weights["embedding" if config.tie_embeddings else "output"].T  # [D, V]
-        shape = (config.seq_len, -1, 2, config.head_dim // 2)
-        self.cos, self.sin = (table.reshape(shape) for table in wide_tables(config, dtype))
+        self.cos, self.sin = wide_tables(config, dtype)  # [seq_len, (H+G)*K]
+        halves = np.arange(self.cos.shape[1]).reshape(-1, 2, config.head_dim // 2)
+        self.swapped = halves[:, ::-1].reshape(-1)  # where in a row each head's other half stands
         sizes = [self.output.size] + [gate_up.size for *_, gate_up, _ in self.layers]
         self.is_large = max(sizes) >= few_rows.LARGE
         # as arrays, since numpy would make one of a Python number each time
@@ -67,7 +68,7 @@ class FastStep:
         loops = compiled_step(self.embedding.dtype)
         if loops and not self.is_large and ids.shape[1] == 1:
             at, x = cache.length, self.embedding.take(ids[:, 0], axis=0)  # [B, D]
-            position, eps = (self.cos[at], self.sin[at]), self.eps[()]  # [H+G, 2, K/2] each
+            position, eps = (self.cos[at], self.sin[at]), self.eps[()]  # [(H+G)*K] each
             loops.read_one_token(x, cache.keys, cache.values, at, self.kinds, eps, *position)
             return loops.logits_of(x, self.final_norm, eps, self.output.T)  # [B, V]
         if self.is_large and 1 < ids.size < few_rows.MANY_ROWS:
@@ -78,7 +79,7 @@ class FastStep:
     def _read(self, ids, cache):
         (B, T), start = ids.shape, cache.length
         end = start + T
-        cos, sin = self.cos[start:end], self.sin[start:end]  # [T, H+G, 2, K/2]
+        cos, sin = self.cos[start:end], self.sin[start:end]  # [T, (H+G)*K]
         # a single token is the newest: nothing lies in its future
         mask = layers.causal_mask(T, end, self.embedding.dtype) if T > 1 else None  # [T, S]
         x = self.embedding.take(ids.reshape(-1), axis=0)  # [B*T, D]
@@ -103,15 +104,15 @@ class FastStep:
 
     def _split_heads(self, y, cos, sin):
         """Cut y [B, T, (H+2G)*K] into q [B, H, T, K], k and v [B, G, T, K]; q and k are turned."""
-        c = self.config
         B, T, _ = y.shape
-        H, G, K = c.num_heads, c.num_kv_heads, c.head_dim
-        pairs = y.reshape(B, T, H + 2 * G, 2, K // 2)
-        turned = pairs[:, :, : H + G] * cos  # [B, T, H+G, 2, K/2]
-        turned += pairs[:, :, : H + G, ::-1] * sin  # the other half of each head, by a view
-        heads = turned.reshape(B, T, H + G, K).transpose(0, 2, 1, 3)  # [B, H+G, T, K]
-        v = y.reshape(B, T, H + 2 * G, K)[:, :, H + G :].transpose(0, 2, 1, 3)  # [B, G, T, K]
-        return heads[:, :H], heads[:, H:], v
+        H, G = self.config.num_heads, self.config.num_kv_heads
+        swapped = y.take(self.swapped, axis=2)  # [B, T, (H+G)*K], each head's other half
+        swapped *= sin
+        turned = y[:, :, : swapped.shape[2]]  # a view: what follows changes y itself
+        turned *= cos
+        turned += swapped
+        heads = y.reshape(B, T, H + 2 * G, -1).transpose(0, 2, 1, 3)  # [B, H+2G, T, K]
+        return heads[:, :H], heads[:, H : H + G], heads[:, H + G :]
 
 
 def _attend(q, k, v, mask):

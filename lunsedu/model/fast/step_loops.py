@@ -29,7 +29,7 @@ def read_one_token(
     """Take x [B, D], one token a row at position `start`, through all layers, in place.
 
     keys and values [L, B, G, capacity, K] get one position more. weights: six tuples of L arrays,
-    each kind of the layers' weights, [in, out]. cos and sin [H+G, 2, K/2] for this position; they
+    each kind of the layers' weights, [in, out]. cos and sin [(H+G)*K] for this position; they
     hold the signs of sin, and K^(-1/2) for the queries.
     """
     B, D = x.shape
@@ -45,7 +45,7 @@ def read_one_token(
         _norm(x, norm1[i], eps, y)
         multiply(y, qkv[i], heads)
         for b in range(B):
-            _turn(heads[b], cos, sin)
+            _turn(heads[b], cos, sin, K // 2)
             for g in range(G):
                 for j in range(K):
                     keys[i, b, g, start, j] = heads[b, (H + g) * K + j]
@@ -102,15 +102,13 @@ def _norm(x, gain, eps, y):
 
 
 @compiled()
-def _turn(row, cos, sin):
-    """Turn the queries and keys of one row [(H+2G)*K]."""
-    turned, _, half = cos.shape
-    for h in range(turned):
-        at = h * 2 * half
-        for j in range(half):
-            left, right = row[at + j], row[at + half + j]
-            row[at + j] = left * cos[h, 0, j] + right * sin[h, 0, j]
-            row[at + half + j] = right * cos[h, 1, j] + left * sin[h, 1, j]
+def _turn(row, cos, sin, half):
+    """Turn the queries and keys of one row [(H+2G)*K]; heads have two halves."""
+    for at in range(0, len(cos), 2 * half):
+        for j in range(at, at + half):
+            left, right = row[j], row[j + half]
+            row[j] = left * cos[j] + right * sin[j]
+            row[j + half] = right * cos[j + half] + left * sin[j + half]
 
 
 @compiled()
