@@ -207,15 +207,19 @@ def _start_and_expand(run, count, choose):
 
 
 def _expand(run, paths, cache, choose):
-    """Grow all paths together until each is over. Row i of the cache belongs to paths[i]."""
-    over = []
-    while True:
-        rows = [i for i, path in enumerate(paths) if not run.is_over(path)]
+    """Grow all paths together until each is over. Row i of the cache belongs to paths[i].
+
+    They are equally long, at least one token: those that don't reach <|eos|> are over together.
+    """
+    over, eos = [], run.config.eos_id
+    while len(paths[0].tokens) < run.limit:
+        rows = [i for i, path in enumerate(paths) if path.tokens[-1] != eos]
         if len(rows) < len(paths):  # those that are over take no further part
-            over += [path for path in paths if run.is_over(path)]
+            over += [path for path in paths if path.tokens[-1] == eos]
             if not rows:
                 return over
             paths, cache = [paths[i] for i in rows], cache.select(rows)
         place = run.step(paths, cache)
         for row, path in enumerate(paths):
             path.grow(place, row, choose(place, row, path))
+    return over + paths

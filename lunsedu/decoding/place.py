@@ -61,7 +61,8 @@ class Place:
     def logits(self) -> np.ndarray:
         """Made when somebody asks: those who always take the likeliest never do."""
         logits = self._given.astype(np.float64)  # [B, V]
-        logits[:, self._forbidden] = -np.inf
+        for token in self._forbidden:
+            logits[:, token] = -np.inf
         return logits
 
     def _largest(self, logits):

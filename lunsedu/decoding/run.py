@@ -177,8 +177,8 @@ class Run:
 
     def step(self, paths: Sequence[Path], cache: Any) -> Place:
         """Read the last token of each path into its row of the cache; return the next Place."""
-        ids = np.array([path.tokens[-1:] for path in paths], dtype=np.int64)  # [B, 1]
-        return self._forward(ids, cache, self.forbidden)
+        ids = np.array([path.tokens[-1] for path in paths], dtype=np.int64)  # [B]
+        return self._forward(ids[:, None], cache, self.forbidden)
 
     def _forward(self, ids, cache, forbidden):
         self.forward_steps += 1
