@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lunsedu import checks
 from lunsedu.files import storage
 from lunsedu.looks import counted
 
@@ -38,10 +39,11 @@ class Copied:
 def copy_files(files: Mapping[str, Path], folder: str | os.PathLike[str], version: str) -> Copied:
     """Copy {place: path} into a folder, which is made if needed; return a Copied.
 
-    Raises ValueError when the folder is where the files come from, and OSError, naming the path,
-    for what cannot be read or written; what was copied until then is whole and noted.
+    Raises TypeError or ValueError for what is no name of a folder, ValueError when it is where the
+    files come from, and OSError, naming the path, for what cannot be read or written; what was
+    copied until then is whole and noted.
     """
-    folder = Path(folder).expanduser()
+    folder = checks.path(folder, "folder").expanduser()
     copied = Copied(folder, version)
     for place, path in files.items():
         if path.resolve() == (folder / place).resolve():

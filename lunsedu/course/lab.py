@@ -3,7 +3,8 @@
 import importlib.util
 import os
 from collections.abc import Sequence
-from pathlib import Path
+
+from lunsedu import checks
 
 
 def open_lab(folder: str | os.PathLike[str] = ".", more: Sequence[str] = ()) -> None:
@@ -29,7 +30,7 @@ def lab_arguments(folder: str | os.PathLike[str] = ".", more: Sequence[str] = ()
     Traceback (most recent call last):
     FileNotFoundError: there is no course in ...: copy it there with: lunsedu course ...
     """
-    given = Path(folder).expanduser()
+    given = checks.path(folder, "folder").expanduser()
     home = given.resolve()
     if home.name == "notebooks":
         home = home.parent  # a lesson's links lead to data/, so that must be in sight, too

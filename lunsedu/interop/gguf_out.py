@@ -40,6 +40,7 @@ def save_gguf(lm: LunsformterModel, file: str | os.PathLike, dtype: str = "float
     rules for cutting words have no name in that format; ImportError without gguf; OSError, naming
     the path, when it cannot be written.
     """
+    checks.language_model(lm)
     path = checks.path(file, "file")
     if dtype not in TYPES:
         raise ValueError(f"dtype must be 'float32' or 'float16', not {dtype!r:.60}")

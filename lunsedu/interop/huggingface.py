@@ -48,8 +48,9 @@ def save_pretrained(lm: LunsformterModel, folder: str | os.PathLike[str]) -> Non
     so put its id in front. The names of our special tokens in a text are plain text there too.
 
     Raises OSError, naming the path, when it cannot be written, TypeError or ValueError for what is
-    no path.
+    no path, TypeError for what is no LunsformterModel.
     """
+    checks.language_model(lm)
     folder = checks.path(folder, "folder")
     config, tokenizer = lm.model.config, lm.tokenizer
     if folder.exists() and not folder.is_dir():

@@ -35,11 +35,7 @@ def heatmap(
     values = _numbers(values)  # [R, C]
     if values.ndim != 2 or values.size == 0:
         raise ValueError(f"a heatmap needs an array [R, C] with values, not shape {values.shape}")
-    if not np.isfinite(values).all():
-        r, c = np.argwhere(~np.isfinite(values))[0].tolist()
-        raise ValueError(
-            f"a heatmap needs finite numbers, not {values[r, c]} at row {r}, column {c}"
-        )
+    _check_finite(values, "a heatmap needs finite numbers", ("row", "column"))
     R, C = values.shape
     rows, columns = _labels("rows", rows, R), _labels("columns", columns, C)
     figure, axes = new_figure(width=width, height=min(9.0, 1.1 + 0.42 * R))
@@ -72,6 +68,14 @@ def _labels(name, labels, count):
     if len(labels) != count:
         raise ValueError(f"{name} must hold {counted(count, 'label')}, not {len(labels)}")
     return labels
+
+
+def _check_finite(values, expected, axes):
+    """Raise ValueError for the first of `values` that is NaN or infinite, with its place."""
+    if not np.isfinite(values).all():
+        at = np.argwhere(~np.isfinite(values))[0].tolist()
+        place = ", ".join(f"{name} {i}" for name, i in zip(axes, at, strict=True))
+        raise ValueError(f"{expected}, not {values[tuple(at)]} at {place}")
 
 
 def _squares(axes, values, numbers=False, digits=2, limits=None):
@@ -122,13 +126,14 @@ def attention_maps(
 
     Row t of a square shows where token t looks, darker is more, as the scale at the right says. Up
     to four heads stand side by side, fewer where the tokens' names need more room.
-    Raises ValueError unless there is one label a position.
+    Raises ValueError unless there is one label a position, or for a weight that is not finite.
     """
     weights = np.asarray(weights, dtype=float)  # [H, T, T]
     T = len(tokens)
     if weights.ndim != 3 or weights.shape[1:] != (T, T):
         raise ValueError(f"attention weights must be [H, {T}, {T}] for {T} tokens, not"
                          f" {weights.shape}")  # fmt: skip
+    _check_finite(weights, "attention weights must be finite", ("head", "row", "column"))
     heads, columns = len(weights), min(4, len(weights))
     while columns > 1 and width / columns - 0.5 < 0.14 * T:  # inches, for the columns' names
         columns = -(-columns // 2)

@@ -125,10 +125,12 @@ class AdamW:
         from the first line to the last, where whole vectors would go to memory and back each time.
 
         Raises TypeError when the parameters are no array, ValueError when parameters, gradient and
-        decays are not numbers of the shape of m and v; nothing is changed then.
+        decays are not numbers of the shape of m and v, or lr is no finite number of at least 0;
+        nothing is changed then.
         """
         gradient = np.asarray(gradient)
         self._check_vectors(parameters, gradient)
+        lr = checks.number("lr", lr, "a finite number of at least 0", lambda lr: 0 <= lr < np.inf)
         self.step += 1
         beta1, beta2 = self.betas
         # the means start at 0, so early on they are too small by these factors

@@ -10,6 +10,7 @@ import pytest
 
 from lunsedu.course import shipped
 from lunsedu.course.copying import NOTES, copy_files, in_words
+from lunsedu.course.lab import lab_arguments
 from lunsedu.files import storage
 
 LESSON, TEXT = "notebooks/03_model.ipynb", "data/chat_data.txt"
@@ -53,6 +54,13 @@ def test_a_first_copy_is_whole_and_a_second_one_does_nothing(course, mine):
     assert {path: after[path] for path in before if path.name != NOTES} == {
         path: before[path] for path in before if path.name != NOTES
     }
+
+
+@pytest.mark.parametrize("folder, error", [(None, TypeError), ("", ValueError), (7, TypeError)])
+def test_what_is_no_name_of_a_folder(course, folder, error):
+    for call in (lambda: copy_files(course("v1"), folder, "1"), lambda: lab_arguments(folder)):
+        with pytest.raises(error, match="folder must be the name of a file or folder"):
+            call()
 
 
 def test_what_a_student_changed_stays_and_the_newer_one_comes_in_beside_it(course, mine):

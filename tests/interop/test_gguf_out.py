@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from lunsedu import LunsDataset, LunsformterModel, Tokenizer
+from lunsedu.interop.gguf_out import save_gguf
+from lunsedu.interop.huggingface import save_pretrained
 
 gguf = pytest.importorskip("gguf")
 TEXTS = ["the boat left the harbour", "a boat came back, 12 boats", "naïve café"] * 3
@@ -99,6 +101,13 @@ def test_what_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no name in the GGUF format"):
         lm.save_gguf(tmp_path / "m.gguf")
     assert [path.name for path in tmp_path.iterdir()] == ["folder.gguf"]  # nothing half written
+
+
+@pytest.mark.parametrize("save", [save_gguf, save_pretrained])
+def test_a_model_without_its_tokenizer_is_no_language_model(lm, tmp_path, save):
+    with pytest.raises(TypeError, match="lm must be a LunsformterModel, .* pass lm itself"):
+        save(lm.model, tmp_path / "out.gguf")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_crash_leaves_the_old_file(tmp_path, monkeypatch):

@@ -240,6 +240,9 @@ def test_attention_maps_name_where_the_last_token_looks():
     assert "'$b$', looks most: head 1 at 'a' (1.00)" in picture.alt
     with pytest.raises(ValueError, match="for 2 tokens"):
         plots.attention_maps(weights, ["a", "b"])
+    weights[4, 2, 1] = np.nan
+    with pytest.raises(ValueError, match="finite, not nan at head 4, row 2, column 1"):
+        plots.attention_maps(weights, ["<|bos|>", "a", "$b$"])
 
 
 # --- colours ------------------------------------------------------------------------------------

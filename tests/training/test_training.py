@@ -127,6 +127,11 @@ def test_adamw_wants_float_arrays_and_decays_that_fit():
         AdamW(1).update(np.ones(1), np.array(["a"]), 0.1)
     with pytest.raises(TypeError, match="parameters must be a numpy array"):
         AdamW(1).update([1.0], np.ones(1), 0.1)
+    for lr in (-0.1, np.nan, np.inf, "0.1", None):
+        p, optimizer = np.ones(1), AdamW(1)
+        with pytest.raises(ValueError, match="lr must be a finite number of at least 0, not"):
+            optimizer.update(p, np.ones(1), lr)
+        assert p == 1 and optimizer.step == 0
     with pytest.raises(ValueError, match="size must be a whole number"):
         AdamW(2.5)
     p, q = np.ones(2), np.ones(2)  # whole numbers as a gradient are numbers
