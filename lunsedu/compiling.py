@@ -22,8 +22,9 @@ def use_compiled(wanted: bool = True) -> None:
 
     For learning merges and merging new words, for training a model and generating. Models must be
     in float32, the usual type; others go on as before. The first use of each takes some seconds
-    more, while numba compiles; it keeps the result for the next time. False: back to plain Python
-    and numpy's calls.
+    more, while numba compiles; it keeps the result for the next time, beside the package's files,
+    and what it kept of files that have changed since is removed. False: back to plain Python and
+    numpy's calls.
 
     Raises ImportError, saying what to install, when numba is not there or does not fit the numpy
     that is there; RuntimeError when it finds no folder to keep what it compiled.

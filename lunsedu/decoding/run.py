@@ -99,10 +99,14 @@ class Path:
 
     def extend(self, place: Place, row: int, token: int) -> Self:
         """Return another path: this one and one more token. This one stays as it is."""
+        path = self.copy()
+        path.grow(place, row, token)
+        return path
+
+    def copy(self) -> Self:
         path = type(self)()
         path.tokens, path.probs = self.tokens.copy(), self.probs.copy()
         path.look_backs = self.look_backs.copy()
-        path.grow(place, row, token)
         return path
 
 
@@ -190,8 +194,7 @@ class Run:
 
     def is_over(self, path: Path) -> bool:
         """True when the path takes no further part: it reached <|eos|> or the last token."""
-        tokens = path.tokens
-        return len(tokens) == self.limit or (len(tokens) > 0 and tokens[-1] == self.config.eos_id)
+        return len(path.tokens) == self.limit or self.is_finished(path)
 
     def result(
         self,

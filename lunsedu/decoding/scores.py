@@ -41,7 +41,7 @@ def running_scores(probs: np.ndarray, score: str) -> np.ndarray:
 
 
 def _checked(probs: Any) -> np.ndarray:
-    """Return probs [T] as float64; in two passes, since each candidate comes here."""
+    """Return probs [T] as float64."""
     try:
         found = np.asarray(probs)
     except ValueError:  # rows of unlike lengths
@@ -66,7 +66,11 @@ def score_tokens(probs: np.ndarray, score: str) -> float:
 
 
 def score_of(probs: list[float], score: str) -> float:
-    """score_tokens() without its checks, for a list: each candidate comes here."""
+    """score_tokens() without its checks, for a list: each candidate comes here.
+
+    It equals the last of running_scores(), where logarithms are taken but for the last digit:
+    Python's and numpy's need not round alike.
+    """
     total = 0.0  # in a loop: from Python 3.12 on, sum() rounds in another way than a running sum
     if score == "arithmetic":
         for prob in probs:

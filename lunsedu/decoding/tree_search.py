@@ -151,12 +151,16 @@ class Branch(Path):
         super().__init__()
         self.total_prob = self.total_log = 0.0
 
-    def extend(self, place: Place, row: int, token: int) -> Branch:
-        """Return another branch: this one and one more token."""
-        branch = super().extend(place, row, token)
-        prob = branch.probs[-1]
-        branch.total_prob = self.total_prob + prob
-        branch.total_log = self.total_log + (math.log(prob) if prob > 0 else -math.inf)
+    def grow(self, place: Place, row: int, token: int) -> None:
+        """Take one more token, chosen at `place` in `row`."""
+        super().grow(place, row, token)
+        prob = self.probs[-1]
+        self.total_prob += prob
+        self.total_log += math.log(prob) if prob > 0 else -math.inf
+
+    def copy(self) -> Branch:
+        branch = super().copy()
+        branch.total_prob, branch.total_log = self.total_prob, self.total_log
         return branch
 
 

@@ -43,14 +43,19 @@ class KeyValueCache:
                 f" {T} more do not fit, make it with a larger capacity"
             )
 
-    def check_sizes(self, config: LunsformterConfig) -> None:
-        """Raise ValueError unless the cache was made for a model of these sizes."""
+    def check_sizes(self, config: LunsformterConfig, dtype: DTypeLike) -> None:
+        """Raise ValueError unless the cache was made for a model of these sizes and this type."""
         (L, _, G, _, K), values = self.keys.shape, self.values.shape
         needed = (config.num_layers, config.num_kv_heads, config.head_dim)
         if (L, G, K) != needed or self.keys.shape != values:
             raise ValueError(
                 f"the cache was made for another model, of {L} layers with {G} heads of {K} numbers"
                 f" for keys and values, not {needed[0]}, {needed[1]} and {needed[2]}: make one with"
+                " this model's new_cache()"
+            )
+        if self.keys.dtype != dtype:
+            raise ValueError(
+                f"the cache holds {self.keys.dtype} and the model {np.dtype(dtype)}: make one with"
                 " this model's new_cache()"
             )
 

@@ -291,11 +291,11 @@ class Lunsformter:
 
         Equal to the last position of forward() over everything read so far, without doing the
         earlier positions again: the cache holds their keys and values (see fast/step.py). Raises
-        ValueError when the cache was made for a model of other sizes, has another number of rows or
-        too little room left.
+        ValueError when the cache was made for a model of other sizes or of another type, has
+        another number of rows or too little room left.
         """
         ids = self._check_ids(ids)
-        cache.check_sizes(self.config)
+        cache.check_sizes(self.config, self.dtype)
         end = cache.length + ids.shape[1]
         cache.make_room(ids.shape)
         if end > self.config.seq_len:

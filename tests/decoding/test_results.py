@@ -63,7 +63,8 @@ def test_a_probability_may_be_rounded_up_and_written_as_a_whole_number():
 def test_running_scores_end_at_the_score():
     for score in ("arithmetic", "geometric", "sum"):
         for candidate in result(score=score).candidates:
-            assert candidate.running_scores(score)[-1] == candidate.score
+            last = candidate.running_scores(score)[-1]
+            assert last == pytest.approx(candidate.score, rel=1e-12, abs=0)
             assert len(candidate.running_scores(score)) == len(candidate.token_ids)
 
 

@@ -7,7 +7,6 @@ import pytest
 
 from lunsedu import LunsDataset, LunsformterModel, Tokenizer
 from lunsedu.interop.gguf_out import save_gguf
-from lunsedu.interop.huggingface import save_pretrained
 
 gguf = pytest.importorskip("gguf")
 TEXTS = ["the boat left the harbour", "a boat came back, 12 boats", "naïve café"] * 3
@@ -103,10 +102,9 @@ def test_what_is_refused(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["folder.gguf"]  # nothing half written
 
 
-@pytest.mark.parametrize("save", [save_gguf, save_pretrained])
-def test_a_model_without_its_tokenizer_is_no_language_model(lm, tmp_path, save):
+def test_a_model_without_its_tokenizer_is_no_language_model(lm, tmp_path):
     with pytest.raises(TypeError, match="lm must be a LunsformterModel, .* pass lm itself"):
-        save(lm.model, tmp_path / "out.gguf")
+        save_gguf(lm.model, tmp_path / "out.gguf")
     assert not list(tmp_path.iterdir())
 
 

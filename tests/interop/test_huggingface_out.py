@@ -38,6 +38,12 @@ def test_a_file_in_the_place_of_the_folder_is_left_alone(tmp_path):
     assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
 
 
+def test_a_model_without_its_tokenizer_is_no_language_model(tmp_path):
+    with pytest.raises(TypeError, match="lm must be a LunsformterModel, .* pass lm itself"):
+        save_pretrained(new_lm().model, tmp_path / "new")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_what_we_write_we_read_back_bit_for_bit(tmp_path, variant):
     lm = new_lm(**VARIANTS[variant])

@@ -52,7 +52,6 @@ def everything_is_large(request, monkeypatch):
         monkeypatch.setattr(module, "cores", lambda: request.param)
     threads._pool.cache_clear()
     monkeypatch.setattr(few_rows, "LARGE", 1)
-    monkeypatch.setattr(few_rows, "LONG", 1)
     monkeypatch.setattr(few_rows, "COLUMNS", 5)  # so that each size leaves a rest
 
 
@@ -72,6 +71,45 @@ def test_compiled_loops_give_the_same_numbers(case, B, compiled):
 @pytest.mark.parametrize("B", [2, 5])
 def test_compiled_loops_of_large_models_do_too(case, B, compiled, everything_is_large):
     check_steps(make(np.float32, **CASES[case]), B, atol=1e-3)
+
+
+@pytest.mark.parametrize("dim", [24, 40])
+def test_a_single_large_matrix_makes_a_model_large(dim, compiled, monkeypatch):
+    """It lies by columns then: the loops of small models would read its rows from wrong places."""
+    qkv = dim * 3 * dim
+    assert qkv > max(dim * 2 * 22, dim * 37)  # alone: neither gate_up nor the output are so large
+    monkeypatch.setattr(few_rows, "LARGE", qkv)
+    model = make(np.float32, num_heads=4, dim=dim)
+    names = model.named_parameters()
+    assert names["layers.0.qkv"].flags.f_contiguous and names["layers.0.gate_up"].flags.c_contiguous
+    check_steps(model, 2, atol=1e-3)
+
+
+@pytest.mark.parametrize("V, D", [(993, 264), (2000, 160), (1100, 256)])
+@pytest.mark.parametrize("rows", [2, 5, 8, 11])
+def test_a_vocabulary_is_dealt_out_with_the_same_digits(rows, V, D, monkeypatch):
+    """With the real limits: a core's piece alone may be small, the whole is large or is not."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((rows, D)).astype(np.float32)
+    embedding = rng.standard_normal((V, D)).astype(np.float32)
+    found = []
+    for count in (1, 2, 3, 8):
+        for module in (step, threads):
+            monkeypatch.setattr(module, "cores", lambda count=count: count)
+        threads._pool.cache_clear()
+        with threads.one_core_a_product():
+            found.append(step._logits(x, embedding.T))
+    threads._pool.cache_clear()
+    np.testing.assert_allclose(found[0], x @ embedding.T, atol=1e-3)
+    for other in found[1:]:
+        assert np.array_equal(found[0], other)
+
+
+def test_a_cache_of_another_type_is_refused():
+    model = make(np.float32)
+    cache = make(np.float64).new_cache(1, 4)
+    with pytest.raises(ValueError, match="the cache holds float64 and the model float32"):
+        model.step(np.zeros((1, 2), int), cache)
 
 
 def test_a_large_model_lies_by_columns_and_is_the_same_model(monkeypatch):
@@ -106,8 +144,7 @@ def test_changed_weights_count_at_once():
 
 
 def test_how_many_cores_there_are_changes_no_digit(monkeypatch):
-    for name in ("LARGE", "LONG"):
-        monkeypatch.setattr(few_rows, name, 1)
+    monkeypatch.setattr(few_rows, "LARGE", 1)
     monkeypatch.setattr(few_rows, "COLUMNS", 8)
     model = make(np.float32)
     ids = ids_for(model, 5, 4)
@@ -126,7 +163,7 @@ def test_how_many_cores_there_are_changes_no_digit(monkeypatch):
 def test_an_error_in_any_thread_is_raised(everything_is_large, monkeypatch):
     model = make(np.float64)
     ids = ids_for(model, 2, 1)
-    plain, F = few_rows.matmul, model.config.hidden_dim
+    plain, F = few_rows.in_blocks, model.config.hidden_dim
     last = F - F * (step.PARTS - 1) // step.PARTS  # hidden units in the last part
 
     def fails(x, w):
@@ -134,7 +171,7 @@ def test_an_error_in_any_thread_is_raised(everything_is_large, monkeypatch):
             raise MemoryError("no room")
         return plain(x, w)
 
-    monkeypatch.setattr(few_rows, "matmul", fails)
+    monkeypatch.setattr(few_rows, "in_blocks", fails)
     with pytest.raises(MemoryError, match="no room"):
         model.step(ids, model.new_cache(2, 4))
 

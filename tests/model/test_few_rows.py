@@ -1,4 +1,4 @@
-"""A few rows times a large matrix: the fast form equals the plain one."""
+"""A few rows times a matrix: the fast form equals the plain one."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def test_the_fast_form_equals_the_plain_one(inner, outer, rows):
     rng = np.random.default_rng(rows)
     x, by_row = rng.standard_normal((rows, inner)), rng.standard_normal((inner, outer))
     for w in (by_row, np.asfortranarray(by_row)):
-        assert few_rows.is_slow(x, w) == (w is not by_row and 1 < rows < few_rows.MANY_ROWS)
+        assert few_rows.is_cut(x, w) == (w is not by_row and 1 < rows < few_rows.MANY_ROWS)
         np.testing.assert_allclose(few_rows.matmul(x, w), x @ w, atol=1e-11)
         single = few_rows.matmul(x.astype(np.float32), w.astype(np.float32, order="K"))
         assert single.dtype == np.float32
@@ -27,7 +27,7 @@ def test_slices_of_a_matrix_are_multiplied_where_they_lie():
     rng = np.random.default_rng(0)
     x, w = rng.standard_normal((3, 400)), np.asfortranarray(rng.standard_normal((1000, 900)))
     for part, values in ((w[400:800], x), (w[:, 400:800], rng.standard_normal((3, 1000)))):
-        assert few_rows.is_slow(values, part)
+        assert few_rows.is_cut(values, part)
         np.testing.assert_allclose(few_rows.matmul(values, part), values @ part, atol=1e-11)
 
 
@@ -36,7 +36,7 @@ def test_small_matrices_need_not_be_cut(rows):
     rng = np.random.default_rng(rows)
     x, by_row = rng.standard_normal((rows, 60)), rng.standard_normal((60, 47))
     for w in (by_row, np.asfortranarray(by_row)):
-        assert not few_rows.is_slow(x, w)
+        assert not few_rows.is_cut(x, w)
         np.testing.assert_allclose(few_rows.matmul(x, w), x @ w, atol=1e-12)
 
 

@@ -38,8 +38,10 @@ def test_what_is_not_finite_stays_in_its_row_and_column():
     assert bad[1].all() and bad[:, 20].all() and bad.sum() == 32 + 4
 
 
-def test_other_types_are_refused():
+def test_other_types_and_orders_are_refused():
     from numba.core.errors import TypingError
 
     with pytest.raises(TypingError):
         multiply(np.ones((2, 3)), np.ones((3, 16)), np.ones((2, 16)))
+    with pytest.raises(TypingError):  # its columns lie together, not its rows
+        multiply(numbers(2, 3), np.asfortranarray(numbers(3, 16)), numbers(2, 16))

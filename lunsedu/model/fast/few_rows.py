@@ -21,14 +21,15 @@ from lunsedu.model.fast.forms import compiled_step
 
 FEW_ROWS = 5  # so many, one by one, are faster than one product
 MANY_ROWS = 12  # the same for a large matrix: from here on one product is as fast
-LARGE = 2**18  # numbers in a matrix that takes so long to fetch that two cores are faster than one
-LONG = 2**17  # numbers in a matrix that no longer fits into fast memory
+# Numbers in a matrix that does not fit into fast memory. The model stores those of its layers by
+# columns, and fetching one takes so long that two cores are faster.
+LARGE = 2**18
 COLUMNS = 32  # of w in a block
 
 
-def is_slow(x: np.ndarray, w: np.ndarray) -> bool:
+def is_cut(x: np.ndarray, w: np.ndarray) -> bool:
     """True where w must be cut, and can be, for x [N, in] @ w [in, out]."""
-    return 1 < len(x) < MANY_ROWS and w.size >= LONG and w.strides[0] == w.itemsize
+    return 1 < len(x) < MANY_ROWS and w.size >= LARGE and w.strides[0] == w.itemsize
 
 
 def matmul(x: np.ndarray, w: np.ndarray) -> np.ndarray:
@@ -38,8 +39,16 @@ def matmul(x: np.ndarray, w: np.ndarray) -> np.ndarray:
     >>> bool((matmul(x, w) == 700).all())
     True
     """
-    if not is_slow(x, w):
-        return (x[:, None] @ w)[:, 0] if 1 < len(x) <= FEW_ROWS else x @ w
+    if is_cut(x, w):
+        return in_blocks(x, w)
+    return (x[:, None] @ w)[:, 0] if 1 < len(x) <= FEW_ROWS else x @ w
+
+
+def in_blocks(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """The same for a part of a large matrix, itself not large perhaps: w's columns lie together.
+
+    So a matrix may be dealt out to any number of cores, between two blocks, with the same digits.
+    """
     N, (inner, outer) = len(x), w.shape
     if x.shape[1] != inner:  # a compiled loop would read past the end of a row
         raise ValueError(f"rows of {x.shape[1]} numbers can't meet a matrix {w.shape}")

@@ -54,7 +54,7 @@ class FastStep:
         self.cos, self.sin = wide_tables(config, dtype)  # [seq_len, (H+G)*K]
         halves = np.arange(self.cos.shape[1]).reshape(-1, 2, config.head_dim // 2)
         self.swapped = halves[:, ::-1].reshape(-1)  # where in a row each head's other half stands
-        sizes = [self.output.size] + [gate_up.size for *_, gate_up, _ in self.layers]
+        sizes = [self.output.size] + [array.size for layer in self.layers for array in layer]
         self.is_large = max(sizes) >= few_rows.LARGE
         # as arrays, since numpy would make one of a Python number each time
         self.share = np.array(1 / config.dim, dtype)
@@ -132,20 +132,21 @@ def _attend(q, k, v, mask):
 def _feed_forward(x, gate_up, down):
     """swiglu_forward(x @ gate_up) @ down, for x [N, D] -> [N, D]."""
     F = len(down)
-    if not _needs_threads(x, gate_up):
+    if not few_rows.is_cut(x, gate_up):
         y = few_rows.matmul(x, gate_up)  # [N, 2F]
         return few_rows.matmul(_swiglu(y[:, :F], y[:, F:]), down)
 
     loops = compiled_step(x.dtype)
+    times_down = few_rows.in_blocks if few_rows.is_cut(x, down) else few_rows.matmul
 
     def part(a, b):  # hidden units a to b: their share of the sum
         if loops:
             y = np.empty_like(x)  # [N, D]
             loops.feed_forward(x, gate_up.T, down.T, a, b, y)
             return y
-        gate = few_rows.matmul(x, gate_up[:, a:b])  # [N, b-a]
-        up = few_rows.matmul(x, gate_up[:, F + a : F + b])  # [N, b-a]
-        return few_rows.matmul(_swiglu(gate, up), down[a:b])  # [N, D]
+        gate = few_rows.in_blocks(x, gate_up[:, a:b])  # [N, b-a]
+        up = few_rows.in_blocks(x, gate_up[:, F + a : F + b])  # [N, b-a]
+        return times_down(_swiglu(gate, up), down[a:b])  # [N, D]
 
     return sum(_in_parts(part, F, PARTS))
 
@@ -162,18 +163,14 @@ def _swiglu(gate, up):
 
 def _logits(x, output):
     """x [B, D] @ output [D, V] -> [B, V]."""
-    if not _needs_threads(x, output):
+    if not few_rows.is_cut(x, output):
         return few_rows.matmul(x, output)
     V = output.shape[1]
     blocks = -(-V // few_rows.COLUMNS)  # cut between them, and the numbers are those of one piece
     cuts = [min(few_rows.COLUMNS * (blocks * i // cores()), V) for i in range(cores() + 1)]
-    parts = on_all_cores(lambda i: few_rows.matmul(x, output[:, cuts[i] : cuts[i + 1]]), cores())
+    pieces = [output[:, cuts[i] : cuts[i + 1]] for i in range(cores())]
+    parts = on_all_cores(lambda i: few_rows.in_blocks(x, pieces[i]), cores())
     return np.concatenate(parts, axis=1)
-
-
-def _needs_threads(x, w):
-    """True where fetching w takes longer than handing parts of x [N, in] @ w [in, out] over."""
-    return w.size >= few_rows.LARGE and few_rows.is_slow(x, w)
 
 
 def _in_parts(work, count, parts):

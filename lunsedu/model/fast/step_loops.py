@@ -29,8 +29,8 @@ def read_one_token(
     """Take x [B, D], one token a row at position `start`, through all layers, in place.
 
     keys and values [L, B, G, capacity, K] get one position more. weights: six tuples of L arrays,
-    each kind of the layers' weights, [in, out]. cos and sin [(H+G)*K] for this position; they
-    hold the signs of sin, and K^(-1/2) for the queries.
+    each kind of the layers' weights, [in, out], a row's numbers next to each other. cos and sin
+    [(H+G)*K] for this position; they hold the signs of sin, and K^(-1/2) for the queries.
     """
     B, D = x.shape
     L, _, G, _, K = keys.shape

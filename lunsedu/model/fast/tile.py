@@ -34,7 +34,8 @@ INT = ir.IntType(32)
 def multiply(x: np.ndarray, w: np.ndarray, y: np.ndarray) -> None:
     """y [N, out] = x [N, in] @ w [in, out], all float32, a row's numbers next to each other.
 
-    in must be 1 or more. Nothing else is checked here: sizes that don't fit read other numbers.
+    in must be 1 or more. Arrays that lie by columns are refused, by numba's TypingError; that the
+    sizes fit is not checked.
     """
     (N, inner), outer = x.shape, w.shape[1]
     for n in range(0, N, 5):
@@ -71,8 +72,9 @@ def _tile(
 
     rows and wide, the registers for a row, are numbers written out: there is code for each pair.
     """
-    if any(array.ndim != 2 or array.dtype != types.float32 for array in (x, w, y)):
-        return None  # numba says then that it finds no such function
+    for array in (x, w, y):
+        if array.ndim != 2 or array.dtype != types.float32 or array.layout == "F":
+            return None  # numba says then that it finds no such function
     signature = types.void(x, w, y, types.intp, types.intp, rows, wide)
     R, V = rows.literal_value, wide.literal_value
 
