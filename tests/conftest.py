@@ -12,6 +12,17 @@ from lunsedu import LunsDataset, LunsformterModel, use_compiled
 # Plugins and benchmarks are no modules with examples in their docstrings.
 collect_ignore_glob = ["conftest.py", "*/conftest.py", "benchmarks/*"]
 
+LONG_PIECES = (  # more than a minute each
+    "tests/browser",
+    "tests/site/test_site.py",
+    "tests/exercises/test_hand_ins.py",
+    "notebooks/13_adapting_a_real_model.ipynb",
+    "notebooks/05_training.ipynb",
+    "tests/exercises/test_grading.py",
+    "notebooks/06_insideout.ipynb",
+    "notebooks/14_beyond_one_machine.ipynb",
+)
+
 matplotlib.use("Agg")  # pictures go to memory; no windows open, on any system
 
 
@@ -27,7 +38,8 @@ def pytest_xdist_make_scheduler(config, log):
     """Share the tests file by file; all browser tests in one process, which begins with them.
 
     A file's tests stay together, so that what they share is made once, and a notebook's cells are
-    run in order. The browser tests share a JupyterLab, and are the longest piece: first of all.
+    run in order. The browser tests share a JupyterLab, and are the longest piece: first of all. The
+    other long ones follow, or the last of them would go on alone at the end.
     """
     from xdist.scheduler import LoadFileScheduling
 
@@ -41,8 +53,9 @@ def pytest_xdist_make_scheduler(config, log):
             super().schedule()
 
         def _assign_work_unit(self, node):
-            if "tests/browser" in self.workqueue:
-                self.workqueue.move_to_end("tests/browser", last=False)
+            first = next((piece for piece in LONG_PIECES if piece in self.workqueue), None)
+            if first:
+                self.workqueue.move_to_end(first, last=False)
             super()._assign_work_unit(node)
 
     return ByFile(config, log)

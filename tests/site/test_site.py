@@ -195,6 +195,8 @@ def test_axe_finds_nothing_serious(page, pages, served, theme):
         page.goto(f"{served}/{address}")
         assert page.evaluate("document.documentElement.dataset.theme") == theme
         page.add_script_tag(path=axe)
+        if address not in KINDS:  # code is most of a page, and its colours are the same everywhere
+            page.evaluate(CODE_WITHOUT_COLOURS)
         serious += [(address, *one) for one in page.evaluate(AXE)]
     assert serious == []
 
@@ -209,6 +211,9 @@ KINDS = (
     "notebooks/TEACHING.html",
     "reference/lunsedu.decoding.html",
 )
+
+CODE_WITHOUT_COLOURS = """() => document.querySelectorAll('.highlight pre')
+  .forEach(code => code.textContent = code.textContent)"""
 
 # the rules of WCAG 2.1 at its levels A and AA, and of what they find the serious part
 AXE = """() => axe.run(document, {
