@@ -104,6 +104,11 @@ def test_the_course_is_copied_and_never_onto_the_repository(tmp_path, capsys):
         main(["course", str(ROOT)])
 
 
+def test_an_option_whose_value_was_taken_for_the_folder():
+    with pytest.raises(FileNotFoundError, match="write --port=8899, with =: 8899 was taken for"):
+        lab_arguments("8899", ["--no-browser", "--port"])
+
+
 def test_jupyterlab_opens_the_first_lesson_of_a_folder(tmp_path):
     main(["course", str(tmp_path)])
     told = lab_arguments(tmp_path, ["--no-browser"])

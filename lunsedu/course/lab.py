@@ -36,9 +36,10 @@ def lab_arguments(folder: str | os.PathLike[str] = ".", more: Sequence[str] = ()
         home = home.parent  # a lesson's links lead to data/, so that must be in sight, too
     lessons = sorted((home / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     if not lessons:
-        raise FileNotFoundError(
-            f"there is no course in {given}: copy it there with: lunsedu course {given}"
-        )
+        sentence = f"there is no course in {given}: copy it there with: lunsedu course {given}"
+        for option in {"--port", "--ip"}.intersection(more):  # its value was taken for the folder
+            sentence = f"write {option}={given}, with =: {given} was taken for the course's folder"
+        raise FileNotFoundError(sentence)
     return [
         f"--ServerApp.root_dir={home}",
         "--KernelManager.transport_encryption=auto",  # else ipykernel warns at each start
