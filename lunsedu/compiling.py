@@ -43,11 +43,13 @@ def forget_outdated(folder: Path) -> None:
     an update of one of these it would go on with the old code inside the unchanged function. (With
     NUMBA_CACHE_DIR set, what it keeps lies elsewhere, and is not looked at.)
     """
-    for index in folder.glob("**/__pycache__/*.nbi"):
-        with suppress(OSError):  # another process was faster, or the folder can't be written into
-            sources = index.parent.parent.glob("*.py")
-            if index.stat().st_mtime < max((s.stat().st_mtime for s in sources), default=0):
-                index.unlink()
+    for kept in folder.glob("**/__pycache__"):
+        sources = (path for path in kept.parent.glob("*.py") if path.is_file())
+        newest = max((source.stat().st_mtime for source in sources), default=0)
+        for index in kept.glob("*.nbi"):
+            with suppress(OSError):  # another process was faster, or it may not be removed
+                if index.stat().st_mtime < newest:
+                    index.unlink()
 
 
 def is_compiled() -> bool:

@@ -36,6 +36,7 @@ def test_nothing_to_forget(tmp_path):
     forget_outdated(tmp_path)
     (tmp_path / "__pycache__").mkdir()
     orphan = kept(tmp_path, "a.f-1.py311.nbi", age=0)  # a source that is gone
+    (tmp_path / "locked.py").mkdir()  # no file, as little as an editor's lock that leads nowhere
     forget_outdated(tmp_path)
     assert orphan.exists()
 

@@ -37,8 +37,11 @@ def lab_arguments(folder: str | os.PathLike[str] = ".", more: Sequence[str] = ()
     lessons = sorted((home / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     if not lessons:
         sentence = f"there is no course in {given}: copy it there with: lunsedu course {given}"
-        for option in {"--port", "--ip"}.intersection(more):  # its value was taken for the folder
-            sentence = f"write {option}={given}, with =: {given} was taken for the course's folder"
+        for option in ("--port", "--ip"):
+            if option in more:  # its value was taken for the folder
+                sentence = (
+                    f"write {option}={given}, with =: {given} was taken for the course's folder"
+                )
         raise FileNotFoundError(sentence)
     return [
         f"--ServerApp.root_dir={home}",

@@ -211,11 +211,11 @@ def _expand(run, paths, cache, choose):
 
     They are equally long, at least one token: those that don't reach <|eos|> are over together.
     """
-    over, eos = [], run.config.eos_id
+    over = []
     while len(paths[0].tokens) < run.limit:
-        rows = [i for i, path in enumerate(paths) if path.tokens[-1] != eos]
+        rows = [i for i, path in enumerate(paths) if not run.is_finished(path)]
         if len(rows) < len(paths):  # those that are over take no further part
-            over += [path for path in paths if path.tokens[-1] == eos]
+            over += [path for path in paths if run.is_finished(path)]
             if not rows:
                 return over
             paths, cache = [paths[i] for i in rows], cache.select(rows)

@@ -76,6 +76,11 @@ def score_of(probs: list[float], score: str) -> float:
         for prob in probs:
             total += prob
         return total / len(probs) if probs else 1.0
-    for prob in probs:  # a probability that underflowed to 0 has log -inf
-        total += math.log(prob) if prob > 0 else -math.inf
+    for prob in probs:
+        total += log_of(prob)
     return total if score == "sum" else math.exp(total / max(len(probs), 1))
+
+
+def log_of(prob: float) -> float:
+    """Return log(prob); a probability that underflowed to 0 has -inf."""
+    return math.log(prob) if prob > 0 else -math.inf

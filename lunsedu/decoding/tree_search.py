@@ -5,14 +5,13 @@ Import them from `lunsedu.decoding`, whose rules (start and end, ties, cost, err
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lunsedu import checks
 from lunsedu.decoding.place import strongest
 from lunsedu.decoding.run import Path, Run
-from lunsedu.decoding.scores import check_score
+from lunsedu.decoding.scores import check_score, log_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -156,7 +155,7 @@ class Branch(Path):
         super().grow(place, row, token)
         prob = self.probs[-1]
         self.total_prob += prob
-        self.total_log += math.log(prob) if prob > 0 else -math.inf
+        self.total_log += log_of(prob)
 
     def copy(self) -> Branch:
         branch = super().copy()
